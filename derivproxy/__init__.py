@@ -1,0 +1,3 @@
+"""An on-demand image derivation proxy."""
+
+__version__ = "0.1.0"
