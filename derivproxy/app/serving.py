@@ -1,0 +1,91 @@
+"""Sockets and Hypercorn: how an ASGI callable is put on the network. Nothing here knows what is served."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from typing import TYPE_CHECKING, Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+_BACKLOG = 2048
+_PORTS_TRIED = 100
+
+
+class CannotListen(RuntimeError):
+    """The address cannot be bound."""
+
+
+def listen(host: str, port: int, *, next_free: bool) -> socket.socket:
+    """A listening TCP socket on *host*; with *next_free* a taken port gives way to the next free one.
+
+    Raises ``CannotListen`` naming the setting to change.
+    """
+    try:
+        family, _, _, _, _ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (socket.gaierror, UnicodeError) as error:
+        raise CannotListen(f"DERIVPROXY_HOST={host!r} is no address of this machine: {error}") from None
+    last = port + _PORTS_TRIED if next_free and port else port
+    for candidate in range(port, min(last, 65_535) + 1):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            sock.bind((host, candidate))
+            sock.listen(_BACKLOG)
+        except OSError as error:
+            sock.close()
+            if error.errno == errno.EADDRINUSE and candidate < last:
+                continue
+            raise CannotListen(
+                f"cannot listen on {host} port {candidate}: {error.strerror}; "
+                "another --port (DERIVPROXY_PORT) or --host (DERIVPROXY_HOST) may do"
+            ) from None
+        sock.setblocking(False)
+        return sock
+    raise CannotListen(f"no free port from {port} to {last} on {host}; name one with --port (DERIVPROXY_PORT)")
+
+
+def hypercorn_config(bind: str, *, graceful_seconds: float) -> Config:
+    """Hypercorn as this house runs it. The reasons are measurements of Hypercorn 0.18 (docs/http.md)."""
+    config = Config()
+    config.bind = [bind]
+    config.backlog = _BACKLOG
+    config.graceful_timeout = graceful_seconds
+    config.keep_alive_timeout = 30
+    # The default closes a busy connection after 1,000 requests; clients then see resets under load.
+    config.keep_alive_max_requests = 1_000_000_000
+    config.include_server_header = False
+    config.accesslog = None
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.loglevel = "WARNING"
+    return config
+
+
+async def serve_socket(
+    app: Any,  # noqa: ANN401  Hypercorn's own union of ASGI callables is not ours to restate
+    sock: socket.socket,
+    *,
+    graceful_seconds: float,
+    stop: Callable[[], Awaitable[Any]],
+) -> None:
+    """Serve *app* on a listening socket until *stop* returns; requests under way then have *graceful_seconds*."""
+    config = hypercorn_config(f"fd://{sock.detach()}", graceful_seconds=graceful_seconds)
+    await serve(app, config, shutdown_trigger=stop, mode="asgi")
+
+
+def listen_unix(path: Path) -> socket.socket:
+    """A listening Unix socket that only this user may connect to."""
+    path.unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.bind(str(path))
+    path.chmod(0o600)
+    sock.listen(_BACKLOG)
+    sock.setblocking(False)
+    return sock
