@@ -1,0 +1,121 @@
+"""Reading the facts of an image off a full, strict decode: half an image is refused at the door."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import pyvips
+
+from derivproxy.derive.headers.header import refuse_animation, refuse_bands, refuse_frames, refuse_pixels, refuse_size
+from derivproxy.derive.icc import classify
+from derivproxy.derive.source import open_source
+from derivproxy.domain.errors import TooManyPixels, Undecodable
+from derivproxy.domain.images import ColourProfile, Facts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from derivproxy.derive.source import Source
+    from derivproxy.domain.limits import Limits
+
+_BITS: Final = {
+    "uchar": 8,
+    "char": 8,
+    "ushort": 16,
+    "short": 16,
+    "uint": 32,
+    "int": 32,
+    "float": 32,
+    "double": 64,
+}
+_SIDEWAYS: Final = frozenset({5, 6, 7, 8})
+_ANIMATED: Final = frozenset({"image/gif", "image/webp"})
+_OUT_OF_MEMORY: Final = ("out of memory", "unable to allocate", "memory allocation", "insufficient memory")
+
+
+def examine(path: Path, limits: Limits, *, md5: str | None = None) -> Facts:
+    """The facts of the image at *path*, every pixel of every page decoded once, in a few rows of memory.
+
+    *md5* is the file's hex digest, computed here where it is not given. Raises what :func:`open_source` raises, and
+    ``Undecodable`` where the pixels are not all there. Interlaced pictures are held whole while decoding.
+    """
+    source = open_source(path, limits)
+    try:
+        return _decode(source, limits, md5 or _md5(path))
+    except pyvips.Error as error:
+        raise undecodable(source.media_type, error, limits) from None
+
+
+def undecodable(media_type: str, error: pyvips.Error, limits: Limits) -> Undecodable | TooManyPixels:
+    """libvips' complaint about a file as a fault of the house."""
+    said = " ".join(dict.fromkeys(line.strip() for line in error.detail.splitlines() if line.strip()))[:300]
+    if any(words in said.lower() for words in _OUT_OF_MEMORY):
+        return TooManyPixels(
+            f"decoding needs more than {limits.memory_bytes} bytes of memory (DERIVPROXY_MAX_MEMORY_BYTES): {said}"
+        )
+    return Undecodable(f"the {media_type} breaks off or contradicts itself: {said or 'no reason given'}")
+
+
+def _decode(source: Source, limits: Limits, md5: str) -> Facts:
+    first = _open(source)
+    pages = first.get("n-pages") if first.get_typeof("n-pages") else 1
+    # The decoder's own reading of the header is held to the same limits: it may see what the walk did not.
+    refuse_bands(first.bands, limits)
+    refuse_size(first.width, first.height, limits)
+    refuse_frames(pages, limits)
+    if first.format not in _BITS:
+        raise Undecodable(f"the {source.media_type} holds {first.format} numbers; a picture has real ones")
+    if source.media_type in _ANIMATED:
+        refuse_animation(first.width, first.height, pages, limits)
+        _read_all(_open(source, n=-1) if pages > 1 else first)
+    else:
+        _read_all(first)
+        pixels = first.width * first.height
+        for page in range(1, pages):
+            image = _open(source, page=page)
+            refuse_bands(image.bands, limits)
+            pixels += image.width * image.height
+            refuse_pixels(pixels, f"{page + 1} pages", limits)
+            _read_all(image)
+    width, height = first.width, first.height
+    if first.get_typeof("orientation") and first.get("orientation") in _SIDEWAYS:
+        width, height = height, width
+    return Facts(
+        media_type=source.media_type,
+        bytes=source.size,
+        md5=md5,
+        width=width,
+        height=height,
+        pages=pages,
+        page_height=first.height,
+        animated=pages > 1 and source.media_type in _ANIMATED,
+        alpha=bool(first.hasalpha()),
+        bands=first.bands,
+        bits=_BITS[first.format],
+        profile=_profile(first),
+        interlaced=source.header.interlaced,
+    )
+
+
+def _open(source: Source, **options: int) -> pyvips.Image:
+    # The option is set on the loader itself; given elsewhere it is silently ignored for buffers (libvips #5195).
+    if isinstance(source.data, bytes):
+        return pyvips.Image.new_from_buffer(source.data, "", access="sequential", fail_on="error", **options)
+    return pyvips.Image.new_from_file(str(source.data), access="sequential", fail_on="error", **options)
+
+
+def _read_all(image: pyvips.Image) -> None:
+    # Asking for the last row makes a sequential loader decode all rows before it, and nothing else.
+    image.crop(0, image.height - 1, 1, 1).avg()
+
+
+def _profile(image: pyvips.Image) -> ColourProfile:
+    if not image.get_typeof("icc-profile-data"):
+        return ColourProfile.NONE
+    return classify(image.get("icc-profile-data"))
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
