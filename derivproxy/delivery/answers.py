@@ -27,8 +27,9 @@ class Answer:
     """The bytes of one name, checked or (an async iterable) being checked while they stream.
 
     A *body* that is a path is a local verified file, good for as long as the answer's context is open; one that is an
-    async iterable gives the whole object once, in order, and raises ``StoreUnavailable`` or ``BaseDamaged`` where the bytes end early
-    or are not those of *md5*: the connection must then be cut. *version* is the derivation version they were made with (0: a base).
+    async iterable gives the whole object once, in order, and raises ``StoreUnavailable`` or ``BaseDamaged`` where the
+    bytes end early or are not those of *md5*: the connection must then be cut. *version* is the derivation version they
+    were made with (0: a base). (A path may be good in this process alone: /proc/self/fd.)
     """
 
     body: bytes | Path | AsyncIterable[bytes]
