@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Final
 
 import pyvips
@@ -31,6 +32,7 @@ _BITS: Final = {
 }
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 _ANIMATED: Final = frozenset({"image/gif", "image/webp"})
+_PATH: Final = re.compile(r"/\S+: ?")
 _OUT_OF_MEMORY: Final = ("out of memory", "unable to allocate", "memory allocation", "insufficient memory")
 
 
@@ -48,13 +50,14 @@ def examine(path: Path, limits: Limits, *, md5: str | None = None) -> Facts:
 
 
 def undecodable(media_type: str, error: pyvips.Error, limits: Limits) -> Undecodable | TooManyPixels:
-    """libvips' complaint about a file as a fault of the house."""
-    said = " ".join(dict.fromkeys(line.strip() for line in error.detail.splitlines() if line.strip()))[:300]
+    """What libvips says against a file, as a fault of the house. Paths are the server's own affair and left out."""
+    lines = dict.fromkeys(line.strip() for line in error.detail.splitlines())
+    said = _PATH.sub("", " ".join(line for line in lines if line))[:300]
     if any(words in said.lower() for words in _OUT_OF_MEMORY):
         return TooManyPixels(
             f"decoding needs more than {limits.memory_bytes} bytes of memory (DERIVPROXY_MAX_MEMORY_BYTES): {said}"
         )
-    return Undecodable(f"the {media_type} breaks off or contradicts itself: {said or 'no reason given'}")
+    return Undecodable(f"the {media_type} breaks off or contradicts itself: {said or 'the decoder gives no reason'}")
 
 
 def _decode(source: Source, limits: Limits, md5: str) -> Facts:

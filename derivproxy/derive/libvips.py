@@ -29,7 +29,7 @@ _OPERATIONS: Final = {
 }
 
 
-class LibvipsTooOld(RuntimeError):
+class LibvipsTooOldError(RuntimeError):
     """The libvips that was really loaded is older than this room needs; says what to do about it."""
 
 
@@ -47,10 +47,10 @@ def libvips_version() -> tuple[int, int, int]:
 
 
 def require_libvips() -> None:
-    """Raises :class:`LibvipsTooOld` where an old system library took the place of the wheel's."""
+    """Raises :class:`LibvipsTooOldError` where an old system library took the place of the wheel's."""
     version = libvips_version()
     if version < MINIMUM:
-        raise LibvipsTooOld(
+        raise LibvipsTooOldError(
             f"libvips {'.'.join(map(str, version))} was loaded; at least {'.'.join(map(str, MINIMUM))} is needed. "
             "Building pyvips beside an old libvips-dev replaces the wheel's library: "
             "run `pip install --force-reinstall --no-deps pyvips-binary`, or `make install` in a fresh checkout"
@@ -71,8 +71,8 @@ def settle() -> None:
     """Make this process's libvips keep nothing, use one thread, and load nothing until :func:`open_loader` says."""
     pyvips.cache_set_max(0)
     pyvips.concurrency_set(1)
-    pyvips.block_untrusted_set(True)
-    pyvips.operation_block_set("VipsForeignLoad", True)
+    pyvips.block_untrusted_set(state=True)
+    pyvips.operation_block_set("VipsForeignLoad", state=True)
 
 
 def open_loader(media_type: str) -> None:
@@ -80,5 +80,5 @@ def open_loader(media_type: str) -> None:
     wanted = _LOADERS[media_type]
     for name in _LOADERS.values():
         if name != wanted:
-            pyvips.operation_block_set(name, True)
-    pyvips.operation_block_set(wanted, False)
+            pyvips.operation_block_set(name, state=True)
+    pyvips.operation_block_set(wanted, state=False)

@@ -9,11 +9,21 @@ from derivproxy.domain.errors import UnsupportedMedia
 HEAD_BYTES: Final = 4096
 """How much of a file :func:`sniff` wants to see; less is enough where the file is shorter."""
 
-READ: Final = ("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/tiff")
-
 _READABLE = "JPEG, PNG, WebP, AVIF, GIF and TIFF are read"
 _CONVERT = "convert it to JPEG or AVIF"
 
+# offset, magic, media type
+_READ_HERE: Final = (
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (8, b"WEBP", "image/webp"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (0, b"II*\x00", "image/tiff"),
+    (0, b"MM\x00*", "image/tiff"),
+    (0, b"II+\x00", "image/tiff"),  # BigTIFF
+    (0, b"MM\x00+", "image/tiff"),
+)
 # magic at offset 0 → what it is, and what its owner can do
 _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"%PDF-", "PDF"),
@@ -53,16 +63,9 @@ def sniff(head: bytes) -> str:
 
     Raises ``UnsupportedMedia`` that names what the bytes look like and what can be done.
     """
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    if head[:6] in {b"GIF87a", b"GIF89a"}:
-        return "image/gif"
-    if head[:4] in {b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"}:
-        return "image/tiff"
+    for offset, magic, media_type in _READ_HERE:
+        if head.startswith(magic, offset) and (media_type != "image/webp" or head.startswith(b"RIFF")):
+            return media_type
     if head[4:8] == b"ftyp":
         return _isobmff(head)
     if not head:
@@ -86,7 +89,8 @@ def _isobmff(head: bytes) -> str:
     brands = [major, *(head[at : at + 4] for at in range(16, min(size, len(head)) - 3, 4))]
     if major == b"avis":
         raise UnsupportedMedia(
-            "this is an animated AVIF (brand avis), which is not read here; convert it to an animated WebP, or to a still"
+            "this is an animated AVIF (brand avis), which is not read here; "
+            "convert it to an animated WebP, or to a still"
         )
     if b"avif" in brands:
         return "image/avif"
@@ -96,6 +100,8 @@ def _isobmff(head: bytes) -> str:
         raise UnsupportedMedia(f"this is HEIC (an iPhone's format), which this build does not read; {_CONVERT}")
     if b"mif1" in brands or b"msf1" in brands or b"miaf" in brands:
         raise UnsupportedMedia(f"this is HEIF without an AVIF brand, which is not read here; {_CONVERT}")
+    if major == b"mif3":
+        raise UnsupportedMedia(f"this is a low-overhead HEIF or AVIF (brand mif3), which is not read here; {_CONVERT}")
     name = major.decode("ascii", "replace")
     raise UnsupportedMedia(f"this looks like a video or another ISO media file (brand {name!r}); {_READABLE}")
 

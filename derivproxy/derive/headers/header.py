@@ -84,6 +84,16 @@ def refuse_parts(parts: int, kind: str) -> None:
         raise Undecodable(f"more than {MOST_PARTS} {kind}; no camera or program writes such a file")
 
 
+def without(data: Data, pieces: list[tuple[int, int]]) -> bytes:
+    """The file with *pieces* (where they begin and end, in order) left out."""
+    kept, at = [], 0
+    for start, end in pieces:
+        kept.append(data[at:start])
+        at = end
+    kept.append(data[at:])
+    return b"".join(kept)
+
+
 def broken_off(what: str, at: int) -> Undecodable:
     """The error for a file that ends before it should."""
     return Undecodable(f"the file breaks off in {what} at byte {at}; put in the whole file")

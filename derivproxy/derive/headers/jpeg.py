@@ -13,10 +13,13 @@ from derivproxy.derive.headers.header import (
     refuse_parts,
     refuse_scans,
     refuse_size,
+    without,
 )
 from derivproxy.domain.errors import Undecodable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from derivproxy.domain.limits import Limits
 
 # A marker is 0xFF and a code. 00 is a stuffed data byte, FF fills, D0..D7 restart inside a scan, 01 stands alone.
@@ -30,28 +33,15 @@ _ICC: Final = b"ICC_PROFILE\x00"
 def read(data: Data, limits: Limits) -> Header:
     """The claims of a JPEG. What follows its end (a gain map, a second picture, anything) is not looked at."""
     frame: tuple[int, int, int, int] | None = None  # code, width, height, components
-    scans = parts = icc_bytes = 0
+    scans = 0
     icc: list[tuple[int, int]] = []
-    at = 2
-    while True:
-        found = _MARKER.search(data, at)
-        if found is None:
-            raise broken_off("a JPEG without its end marker", len(data))
-        start, code = found.start(), data[found.start() + 1]
-        parts += 1
-        refuse_parts(parts, "JPEG segments")
-        if code == _EOI:
-            break
-        if code == _SOI:
-            raise Undecodable(f"a second start of image at byte {start}; the JPEG is damaged")
-        at = start + 2 + _length(data, start)
+    for code, start, after in _segments(data):
         if code in _FRAMES:
             if frame is not None:
                 raise Undecodable(f"a second frame header at byte {start}; the JPEG is damaged")
             frame = _frame(data, start, limits)
         elif code == _APP2 and data[start + 4 : start + 16] == _ICC:
-            icc.append((start, at))
-            icc_bytes += at - start - 18
+            icc.append((start, after))
         elif code == _SOS:
             if frame is None:
                 raise Undecodable(f"a scan at byte {start} before the frame header; the JPEG is damaged")
@@ -60,18 +50,37 @@ def read(data: Data, limits: Limits) -> Header:
             if scans == 1 and frame[0] not in _PROGRESSIVE and data[start + 4] == frame[3]:
                 # One sequential scan with all components: decoders stop after it, so the megabytes that follow
                 # need no walk, only an end.
-                if data.rfind(b"\xff\xd9", at) < 0:
+                if data.rfind(b"\xff\xd9", after) < 0:
                     raise broken_off("a JPEG without its end marker", len(data))
                 break
     if frame is None or not scans:
         raise Undecodable("the JPEG ends before its first scan; there is no picture in it")
+    icc_bytes = sum(after - start - 18 for start, after in icc)
     return Header(
         width=frame[1],
         height=frame[2],
         bands=frame[3],
         interlaced=frame[0] in _PROGRESSIVE or scans > 1,
-        clean=_without(data, icc) if icc_bytes > limits.profile_bytes else None,
+        clean=without(data, icc) if icc_bytes > limits.profile_bytes else None,
     )
+
+
+def _segments(data: Data) -> Iterator[tuple[int, int, int]]:
+    """Code, place and the place after each segment up to the end marker; entropy-coded data is passed over."""
+    at, parts = 2, 0
+    while True:
+        found = _MARKER.search(data, at)
+        if found is None:
+            raise broken_off("a JPEG without its end marker", len(data))
+        start, code = found.start(), data[found.start() + 1]
+        parts += 1
+        refuse_parts(parts, "JPEG segments")
+        if code == _EOI:
+            return
+        if code == _SOI:
+            raise Undecodable(f"a second start of image at byte {start}; the JPEG is damaged")
+        at = start + 2 + _length(data, start)
+        yield code, start, at
 
 
 def _length(data: Data, start: int) -> int:
@@ -93,12 +102,3 @@ def _frame(data: Data, start: int, limits: Limits) -> tuple[int, int, int, int]:
     refuse_size(width, height, limits)
     refuse_bands(components, limits)
     return data[start + 1], width, height, components
-
-
-def _without(data: Data, pieces: list[tuple[int, int]]) -> bytes:
-    kept, at = [], 0
-    for start, end in pieces:
-        kept.append(data[at:start])
-        at = end
-    kept.append(data[at:])
-    return b"".join(kept)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Final
 
-from derivproxy.derive.headers.header import Data, Header, broken_off, refuse_bands, refuse_parts, refuse_size
+from derivproxy.derive.headers.header import Data, Header, broken_off, refuse_bands, refuse_parts, refuse_size, without
 from derivproxy.domain.errors import Undecodable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def read(data: Data, limits: Limits) -> Header:
         height=height,
         bands=bands,
         interlaced=data[28] == 1,
-        clean=_without(data, dropped) if dropped else None,
+        clean=without(data, dropped) if dropped else None,
     )
 
 
@@ -46,7 +46,7 @@ def _walk(data: Data, limits: Limits) -> tuple[list[tuple[int, int]], list[tuple
     """The places of the text chunks, and of the chunks that are too large to keep."""
     texts: list[tuple[int, int]] = []
     dropped: list[tuple[int, int]] = []
-    at, parts, size = 8, 0, len(data)
+    at, parts, size, pictured = 8, 0, len(data), False
     while True:
         kind = data[at + 4 : at + 8]
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
@@ -55,7 +55,10 @@ def _walk(data: Data, limits: Limits) -> tuple[list[tuple[int, int]], list[tuple
         parts += 1
         refuse_parts(parts, "PNG chunks")
         if kind == b"IEND":
+            if not pictured:
+                raise Undecodable("the PNG has no picture data; it is damaged")
             return texts, dropped
+        pictured = pictured or kind == b"IDAT"
         if kind in _TEXT:
             texts.append((at, end))
         elif (kind == b"iCCP" and _profile_over(data[at + 8 : end - 4], limits.profile_bytes)) or (
@@ -104,12 +107,3 @@ def _inflated(deflated: bytes, most: int) -> int:
     except zlib.error:
         pass  # the decoder drops what does not inflate, after this much
     return total
-
-
-def _without(data: Data, pieces: list[tuple[int, int]]) -> bytes:
-    kept, at = [], 0
-    for start, end in pieces:
-        kept.append(data[at:start])
-        at = end
-    kept.append(data[at:])
-    return b"".join(kept)

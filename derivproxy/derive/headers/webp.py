@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from derivproxy.derive.headers.header import (
@@ -16,6 +17,8 @@ from derivproxy.derive.headers.header import (
 from derivproxy.domain.errors import Undecodable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from derivproxy.domain.limits import Limits
 
 _ICC_FLAG, _EXIF_FLAG, _XMP_FLAG = 0x20, 0x08, 0x04
@@ -26,36 +29,24 @@ def read(data: Data, limits: Limits) -> Header:
     """The claims of a WebP. What follows the RIFF's own end is not looked at."""
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
-        raise broken_off("a WebP that says it has " + f"{end} bytes", len(data))
-    width = height = frames = parts = 0
-    picture = False
+        raise broken_off(f"a WebP that says it has {end} bytes", len(data))
+    width = height = frames = pictures = 0
     dropped: list[tuple[int, int, bytes]] = []
-    at = 12
-    while at + 8 <= end:
-        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        body, after = at + 8, at + 8 + length + (length & 1)
-        if body + length > end:
-            raise broken_off("a WebP chunk", at)
-        parts += 1
-        refuse_parts(parts, "WebP chunks")
-        wide = high = 0
-        if kind == b"VP8X":
-            wide, high = _extended(data, body)
-        elif kind == b"VP8 ":
-            picture, (wide, high) = True, _lossy(data, body)
-        elif kind == b"VP8L":
-            picture, (wide, high) = True, _lossless(data, body)
-        elif kind == b"ANMF":
-            frames += 1
-            refuse_frames(frames, limits, least=True)
-            wide, high = _extended(data, body + 2)
-        elif kind in _FLAGS and length > (limits.profile_bytes if kind == b"ICCP" else limits.text_bytes):
-            dropped.append((at, min(after, end), kind))
-        if wide:
-            width, height = max(width, wide), max(height, high)
-            refuse_size(width, height, limits)
-        at = after
-    if not picture and not frames:
+    for kind, at, length, after in _chunks(data, end):
+        if kind in _FLAGS:
+            if length > (limits.profile_bytes if kind == b"ICCP" else limits.text_bytes):
+                dropped.append((at, after, kind))
+            continue
+        measure = _MEASURES.get(kind)
+        if measure is None:
+            continue
+        wide, high = measure(data, at + 8)
+        width, height = max(width, wide), max(height, high)
+        refuse_size(width, height, limits)
+        frames += kind == b"ANMF"
+        pictures += kind != b"VP8X"
+        refuse_frames(frames, limits, least=True)
+    if not pictures:
         raise Undecodable("the WebP has no picture chunk; there is no picture in it")
     refuse_animation(width, height, max(frames, 1), limits)
     return Header(
@@ -66,8 +57,23 @@ def read(data: Data, limits: Limits) -> Header:
     )
 
 
+def _chunks(data: Data, end: int) -> Iterator[tuple[bytes, int, int, int]]:
+    """Kind, place, length and the place after each chunk: type (4), length (4), content, padded to even."""
+    at = 12
+    for parts in count(1):
+        if at + 8 > end:
+            return
+        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if at + 8 + length > end:
+            raise broken_off("a WebP chunk", at)
+        refuse_parts(parts, "WebP chunks")
+        after = min(at + 8 + length + (length & 1), end)
+        yield kind, at, length, after
+        at = after
+
+
 def _extended(data: Data, at: int) -> tuple[int, int]:
-    # VP8X: flags (4), width - 1 (3), height - 1 (3); ANMF: x (3), y (3), width - 1 (3), height - 1 (3)
+    # flags in 4 bytes, then width - 1 and height - 1 in 3 each
     return 1 + int.from_bytes(data[at + 4 : at + 7], "little"), 1 + int.from_bytes(data[at + 7 : at + 10], "little")
 
 
@@ -87,6 +93,19 @@ def _lossless(data: Data, at: int) -> tuple[int, int]:
         raise Undecodable(f"the VP8L chunk at byte {at - 8} lacks its signature; the WebP is damaged")
     bits = int.from_bytes(data[at + 1 : at + 5], "little")
     return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+
+
+def _frame(data: Data, at: int) -> tuple[int, int]:
+    # x and y in 3 bytes each, then width - 1 and height - 1
+    return _extended(data, at + 2)
+
+
+_MEASURES: Final[Mapping[bytes, Callable[[Data, int], tuple[int, int]]]] = {
+    b"VP8X": _extended,
+    b"VP8 ": _lossy,
+    b"VP8L": _lossless,
+    b"ANMF": _frame,
+}
 
 
 def _without(data: Data, pieces: list[tuple[int, int, bytes]], end: int) -> bytes:
