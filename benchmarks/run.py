@@ -28,7 +28,7 @@ from harness.paths import IPX, LAST, README, RESULTS, THUMBOR
 from harness.photos import gather
 from harness.service import Service
 from harness.spread import Spread
-from harness.thumbor import Thumbor
+from harness.thumbor import ForkingThumbor, Thumbor
 from harness.works import MAIN, OVERHEAD, WORKS, Work
 
 if TYPE_CHECKING:
@@ -114,8 +114,10 @@ class Run:
 
     def _find_peers(self) -> None:
         remedy = "make bench-peers installs it"
+        thumbor = THUMBOR / "bin" / "python"
         for name, there, start in (
-            ("thumbor", (THUMBOR / "bin" / "python").exists(), lambda: Thumbor(self.place)),
+            ("thumbor", thumbor.exists(), lambda: Thumbor(self.place)),
+            ("thumbor-fork", thumbor.exists(), lambda: ForkingThumbor(self.place)),
             ("ipx", (IPX / "node_modules" / "ipx").exists(), lambda: Ipx(self.place)),
         ):
             if there:
@@ -132,8 +134,8 @@ class Run:
 
     @property
     def servers(self) -> list[Server]:
-        """Those that are asked over HTTP."""
-        return [one for one in self.contestants if isinstance(one, Server)]
+        """Those that are asked over HTTP, each program once."""
+        return [one for one in self.contestants if isinstance(one, Server) and not isinstance(one, ForkingThumbor)]
 
     def say(self, text: str) -> None:
         """Show it now, and keep it for the page."""
@@ -163,7 +165,7 @@ class Run:
             row: dict[str, int] = {}
             bodies: dict[str, bytes] = {}
             for one in self.contestants:
-                if isinstance(one, Bare) and not one.can(work):
+                if not one.can(work):
                     continue
                 body = bodies[one.name] = one.one(work)
                 picture = pyvips.Image.new_from_buffer(body, "")
@@ -202,7 +204,7 @@ class Run:
         service = table["derivproxy"]
         ratio = service.spreads()["of_bare"]
         self.say(f"{MAIN.name}: {ratio.text(2)}-fold CPU of bare pyvips; asked: at most 1.10.")
-        for peer in ("thumbor", "ipx", "imgproxy", "imagor"):
+        for peer in ("thumbor", "thumbor-fork", "ipx", "imgproxy", "imagor"):
             if peer in table:
                 pairs = zip(service.rounds["per_second"], table[peer].rounds["per_second"], strict=True)
                 spread = Spread.of(mine / theirs for mine, theirs in pairs)
@@ -257,7 +259,7 @@ class Run:
 
     def memory(self) -> None:
         """Peak memory, each contestant started afresh."""
-        fresh = [start for name, start in self._starters.items() if name not in self._without]
+        fresh = [start for name, start in self._starters.items() if name not in {*self._without, "thumbor-fork"}]
         table = parts.memory(fresh, MAIN, clients=MEMORY_CLIENTS, seconds=3.0)
         self.data["memory"] = report.as_data(table)
         figures = [("started_mb", "after four requests", 0)]

@@ -73,6 +73,10 @@ class Contestant(ABC):
         """The roots of its processes."""
         return [child.pid for child in self.children]
 
+    def can(self, work: Work) -> bool:  # noqa: ARG002
+        """Whether it takes part in *work*."""
+        return True
+
     @abstractmethod
     def cold(self, work: Work, count: int, connections: int) -> Turn:
         """Derive *count* times, nothing remembered from before."""

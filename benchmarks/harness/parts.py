@@ -7,7 +7,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.contestants import Bare, Contestant, Server, Turn
 from harness.meters import watching_memory
 from harness.service import Service
 from harness.spread import Spread, percentile
@@ -15,6 +14,7 @@ from harness.spread import Spread, percentile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from harness.contestants import Contestant, Server, Turn
     from harness.works import Work
 
 CLIENTS = 4
@@ -58,7 +58,7 @@ def requests_for(seconds: float, warm: Turn) -> int:
 
 def cold(contestants: Sequence[Contestant], work: Work, *, rounds: int, seconds: float) -> Table:
     """Every request is new work: CPU, throughput, and CPU as a multiple of bare pyvips in the same round."""
-    taking_part = [one for one in contestants if not isinstance(one, Bare) or one.can(work)]
+    taking_part = [one for one in contestants if one.can(work)]
     bare = taking_part[0]
     for one in taking_part:
         one.cold(work, CLIENTS, CLIENTS)

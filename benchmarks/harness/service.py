@@ -13,7 +13,6 @@ from urllib.parse import quote
 from derivproxy import __version__
 from harness.children import free_port
 from harness.contestants import Place, Server
-from harness.paths import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +34,7 @@ class Service(Server):
             raise RuntimeError(f"{program} is not there; make install puts it there")
         port = free_port()
         # As quiet as the peers, which write no line for a request either.
-        env = {"DERIVPROXY_LOG_LEVEL": "warning", "PYTHONPATH": str(CHECKOUT)}
+        env = {"DERIVPROXY_LOG_LEVEL": "warning"}
         self.start([program, "serve", "--host", "127.0.0.1", "--port", str(port), "--data", self._data], port, env)
         self._wait_until_ready()
         token = (self._data / "token").read_text().strip()

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 from harness.children import free_port
 from harness.contestants import CORES, Place, Server
 from harness.paths import THUMBOR
+from harness.works import MAIN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.works import Work
 
 NAMES = {"jpg": "jpeg"}
@@ -50,7 +53,11 @@ class Thumbor(Server):
             settings["RESULT_STORAGE_STORES_UNSAFE"] = True
         config = place.scratch / f"{self.name}.conf"
         config.write_text("".join(f"{key} = {value!r}\n" for key, value in settings.items()))
-        command = [python, "-m", "thumbor.server", "--ip", "127.0.0.1", "--conf", config, "--log-level", "error"]
+        self._start_processes(
+            [python, "-m", "thumbor.server", "--ip", "127.0.0.1", "--conf", config, "--log-level", "error"]
+        )
+
+    def _start_processes(self, command: list[str | Path]) -> None:
         for _ in range(CORES):
             port = free_port()
             self.start([*command, "--port", str(port)], port)
@@ -58,3 +65,21 @@ class Thumbor(Server):
     def path(self, work: Work, box_height: int) -> str:
         filters = f"filters:format({NAMES.get(work.suffix, work.suffix)}):strip_exif():strip_icc()"
         return f"/unsafe/fit-in/{work.width}x{box_height}/{filters}/{work.photo.file}"
+
+
+class ForkingThumbor(Thumbor):
+    """A process for each core on one port (``--processes``): whichever is first takes all connections that wait.
+
+    CPU is the same as with a balancer, throughput is not; it takes part in one work, to show that.
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.name = "thumbor-fork"
+
+    def can(self, work: Work) -> bool:
+        return work is MAIN
+
+    def _start_processes(self, command: list[str | Path]) -> None:
+        port = free_port()
+        self.start([*command, "--port", str(port), "--processes", str(CORES)], port)
