@@ -33,6 +33,7 @@ _BITS: Final = {
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 _ANIMATED: Final = frozenset({"image/gif", "image/webp"})
 _PATH: Final = re.compile(r"/\S+: ?")
+_MADE_UP: Final = ("premature end of data segment", "bad huffman code", "instead of rst", "bad arithmetic code")
 _OUT_OF_MEMORY: Final = ("out of memory", "unable to allocate", "memory allocation", "insufficient memory")
 
 
@@ -44,9 +45,12 @@ def examine(path: Path, limits: Limits, *, md5: str | None = None) -> Facts:
     """
     source = open_source(path, limits)
     try:
-        return _decode(source, limits, md5 or _md5(path))
+        pyvips.vips_lib.vips_error_clear()
+        facts = _decode(source, limits, md5 or _md5(path))
+        _refuse_whispers(source.media_type)
     except pyvips.Error as error:
         raise undecodable(source.media_type, error, limits) from None
+    return facts
 
 
 def undecodable(media_type: str, error: pyvips.Error, limits: Limits) -> Undecodable | TooManyPixels:
@@ -99,6 +103,17 @@ def _decode(source: Source, limits: Limits, md5: str) -> Facts:
         profile=_profile(first),
         interlaced=source.header.interlaced,
     )
+
+
+def _refuse_whispers(media_type: str) -> None:
+    """Raise what libvips noted and went on from, where it went on with made-up pixels.
+
+    A TIFF tile that does not decode is left blank; missing JPEG data are grey. Stray bytes between segments are noted
+    too and harm nobody, so ``fail_on="warning"`` would refuse whole pictures of some cameras.
+    """
+    said = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace").lower()
+    if (media_type == "image/tiff" and said) or any(words in said for words in _MADE_UP):
+        raise pyvips.Error("pixels are missing")
 
 
 def _open(source: Source, **options: int) -> pyvips.Image:

@@ -46,9 +46,8 @@ def libvips_version() -> tuple[int, int, int]:
     return pyvips.version(0), pyvips.version(1), pyvips.version(2)
 
 
-def require_libvips() -> None:
-    """Raises :class:`LibvipsTooOldError` where an old system library took the place of the wheel's."""
-    version = libvips_version()
+def require_libvips(version: tuple[int, int, int]) -> None:
+    """Raises :class:`LibvipsTooOldError` where *version*, the one loaded, is an old one that took the wheel's place."""
     if version < MINIMUM:
         raise LibvipsTooOldError(
             f"libvips {'.'.join(map(str, version))} was loaded; at least {'.'.join(map(str, MINIMUM))} is needed. "

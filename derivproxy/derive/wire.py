@@ -28,6 +28,8 @@ LENGTH_BYTES: Final = 4
 INLINE_BYTES: Final = 1024 * 1024
 """A body up to here crosses the pipe; a larger one is left as a file."""
 MOST_HEAD_BYTES: Final = 64 * 1024
+_MOST_BRACKETS: Final = 200
+"""In an honest head two open anything; far deeper ones bring the interpreter's own recursion to its limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +86,12 @@ def pack_reply(reply: Reply) -> bytes:
 
 def read_head(head: bytes) -> tuple[dict[str, Any], int]:
     """The values of a reply's head, and how many bytes of body follow. Raises :class:`Garbled`."""
+    if head.count(b"[") + head.count(b"{") > _MOST_BRACKETS:
+        raise Garbled(f"a deriving process answered {head[:80]!r}")
     try:
         values = json.loads(head)
         body_bytes = values.pop("body_bytes")
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise Garbled(f"a deriving process answered {head[:80]!r}") from error
     if not isinstance(body_bytes, int) or not 0 <= body_bytes <= INLINE_BYTES:
         raise Garbled(f"a deriving process announced {body_bytes!r} bytes")

@@ -86,7 +86,7 @@ def _die_with_owner() -> None:
 
 
 def _settle(limits: Limits) -> Reply:
-    libvips.require_libvips()
+    libvips.require_libvips(libvips.libvips_version())
     libvips.settle()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_AS)
