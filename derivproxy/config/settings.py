@@ -70,6 +70,7 @@ class Settings:
     log_format: LogFormat = LogFormat.JSON
     log_level: LogLevel = LogLevel.INFO
     graceful_seconds: float = 8.0
+    grace_seconds: float = 172_800.0
 
     @property
     def on_loopback(self) -> bool:

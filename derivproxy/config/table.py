@@ -249,4 +249,11 @@ def settings_table() -> tuple[Setting, ...]:
             metavar="SECONDS",
             help="How long requests under way may take to end when the service stops.",
         ),
+        Setting(
+            name="grace_seconds",
+            parse=values.seconds(0),
+            default="48h",
+            metavar="SECONDS",
+            help="How old an object must be before reconcile judges it: its row may be on its way.",
+        ),
     )
