@@ -3,7 +3,8 @@
 Theory of operation. The first asker of a key starts a run, a task that belongs to the task group given; whoever asks
 while it is under way joins. Askers count themselves in and out. An asker that is cancelled leaves and nobody else
 notices, unless it was the last: then the run is cancelled. A run is forgotten before it is cancelled, so whoever asks
-from that instant on starts afresh; the fresh run waits for the cancelled one to be gone, so never are two at work. A run that has ended is forgotten too, and its result lives until the last asker has left its context.
+from that instant on starts afresh; the fresh run waits for the cancelled one to be gone, so never are two at work. A
+run that has ended is forgotten too, and its result lives until the last asker has left its context.
 
 Everything between two awaits here is one step of one event loop, which is all the locking there is.
 """

@@ -71,8 +71,9 @@ class Delivery:
     ) -> AsyncIterator[Answer]:
         """The bytes of *name*, good while the context is open. With *ranged* they are bytes or a file, never a stream.
 
-        *private* images are not looked for on disk; whatever is not live and public is not kept there. Raises ``StoreUnavailable`` where the store cannot be
-        asked, which says nothing of what is there; and what :class:`Run` raises.
+        *private* images are not looked for on disk; whatever is not live and public is not kept there.
+        Raises ``StoreUnavailable`` where the store cannot be asked, which says nothing of what is there; and what
+        :class:`Run` raises.
         """
         text = str(name)
         # Taken before anything is looked for: what is dropped from here on must not be remembered.

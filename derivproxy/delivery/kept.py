@@ -82,9 +82,13 @@ class Kept:
                 yield self._flow(name, opened, label, collect=size <= collect_bytes)
                 return
             held = await self._verified(name, opened, label)
-            if held is not None:
-                stack.callback(held.release)
-            yield held
+            try:
+                # Whoever reads slowly keeps no connection of the store.
+                await stack.aclose()
+                yield held
+            finally:
+                if held is not None:
+                    held.release()
 
     async def whole(self, name: str) -> Held | None:
         """The derivative, all of it verified, or ``None``. The caller releases it. Raises ``StoreUnavailable``."""

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import anyio
+
 from derivproxy.delivery.answers import Answer, Found
 from derivproxy.delivery.coalescing import Coalescer
 from derivproxy.delivery.cost import expected_bytes
@@ -104,8 +106,10 @@ class Runs:
             self._flights.stop()
         for sweep in self._sweeps.values():
             sweep.cancel()
-        # The runs end first, so that what they still offer is written back.
-        await self._stack.__aexit__(kind, error, trace)
+        # The runs end first, so that what they still offer is written back. The groups are not told of the error: they
+        # would wrap it. Shielded: also who is cancelled writes back, within the limit.
+        with anyio.CancelScope(shield=True):
+            await self._stack.aclose()
 
     @property
     def queue_depth(self) -> int:
@@ -135,17 +139,17 @@ class Runs:
         moment is deleted by a second look, when the longest write could have ended; it takes with it what was made
         anew by then.
         """
-        # Memory at once, before anything is awaited: from here on no run that has begun can remember its result.
+        self._failures.drop(ident)
+        self._bases.drop(ident)
+        for text in [text for text in self._recent if text.startswith(ident)]:
+            del self._recent[text]
         try:
+            # Memory first, before anything is awaited: from here on no run that has begun can remember its result.
             await self._tier.drop(ident)
         finally:
-            self._failures.drop(ident)
-            self._bases.drop(ident)
-            for text in [text for text in self._recent if text.startswith(ident)]:
-                del self._recent[text]
-        await self._write_back.settle(ident)
-        deleted = await self._kept.drop(ident)
-        self._look_again(ident)
+            await self._write_back.settle(ident)
+            deleted = await self._kept.drop(ident)
+            self._look_again(ident)
         return deleted
 
     async def _make(self, name: Derivative, text: str) -> _Made:
@@ -179,7 +183,8 @@ class Runs:
         held = self._write_back.pending(text)
         if held is not None:
             return _Made(held=held, found=Found.MEMORY)
-        if self._recent.get(text, 0.0) < self._clock():
+        until = self._recent.get(text)
+        if until is None or until < self._clock():
             return None
         held = await self._tier.on_disk(ident, text, token)
         if held is not None:

@@ -64,6 +64,7 @@ class WriteBack:
         self._queue: asyncio.Queue[_Item] = asyncio.Queue()
         self._pending: dict[str, _Item] = {}
         self._items: set[_Item] = set()
+        self._writing: set[_Item] = set()
         self._bytes = 0
         self.written = 0
         """Results put into the store."""
@@ -106,8 +107,11 @@ class WriteBack:
         return item.held.hold() if item is not None and self._tier.stands(item.ident, item.token) else None
 
     async def settle(self, ident: str) -> None:
-        """Return when nothing of *ident*, which was dropped before, is being written any more."""
-        for item in [item for item in self._items if item.ident == ident]:
+        """Return when nothing of *ident*, which was dropped before, is being written any more.
+
+        What still waits for a writer is not waited for: when its turn comes it is too old to be put.
+        """
+        for item in [item for item in self._writing if item.ident == ident]:
             await item.done.wait()
 
     @asynccontextmanager
@@ -117,10 +121,10 @@ class WriteBack:
             writers = [group.create_task(self._write_forever()) for _ in range(self._limits.writers)]
             try:
                 yield
+            finally:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(drain_seconds):
                         await self._queue.join()
-            finally:
                 for writer in writers:
                     writer.cancel()
         if self._items:
@@ -132,6 +136,7 @@ class WriteBack:
     async def _write_forever(self) -> None:
         while True:
             item = await self._queue.get()
+            self._writing.add(item)
             try:
                 async with asyncio.timeout(self._limits.seconds):
                     await self._write(item)
@@ -148,15 +153,14 @@ class WriteBack:
         if state not in (State.LIVE, State.PRIVATE) or not self._tier.stands(item.ident, item.token):
             self.dropped += 1
             return
-        try:
-            await self._kept.keep(item.name, item.held, expires_in=self._limits.expires_in)
-            self.written += 1
-        finally:
-            if state is State.LIVE:
-                await self._tier.keep(item.ident, item.name, item.held, item.token)
+        if state is State.LIVE:
+            await self._tier.keep(item.ident, item.name, item.held, item.token)
+        await self._kept.keep(item.name, item.held, expires_in=self._limits.expires_in)
+        self.written += 1
 
     def _finish(self, item: _Item) -> None:
         self._items.discard(item)
+        self._writing.discard(item)
         self._bytes -= item.bytes
         if self._pending.get(item.name) is item:
             del self._pending[item.name]

@@ -62,7 +62,9 @@ class LocalFile:
         return self
 
     def release(self) -> None:
-        """One holder fewer."""
+        """One holder fewer. One too many is a mistake, which would close the file under another's hands."""
+        if not self._holders:
+            raise ValueError("the file is closed: its last holder let go")
         self._holders -= 1
         if not self._holders:
             self._file.close()
