@@ -1,0 +1,8 @@
+"""The machine's one engine, reached over a Unix socket."""
+
+from __future__ import annotations
+
+from derivproxy.engine.client import EngineClient
+from derivproxy.engine.face import engine_face
+
+__all__ = ["EngineClient", "engine_face"]
