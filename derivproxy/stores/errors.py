@@ -1,13 +1,14 @@
 """What a store can say besides an answer.
 
-    domain.Fault
-    ├── domain.StoreUnavailable    not reached, not in time, not permitted
-    └── domain.DiskFull            no room
-    StoreError
-    ├── ObjectMissing              nothing under this key
-    ├── ObjectExists               ``put(create=True)`` and something is there
-    ├── WrongDigest                the bytes are not those announced; nothing was kept
-    └── BadKey                     a key no store can hold
+domain.Fault
+├── domain.StoreUnavailable    not reached, not in time, not permitted
+└── domain.DiskFull            no room
+StoreError
+├── ObjectMissing              nothing under this key
+├── ObjectExists               ``put(create=True)`` and something is there
+├── WrongDigest                the bytes are not those announced; nothing was kept
+├── BadKey                     a key no store can hold
+└── BadStore                   a store that cannot be opened as it is configured
 """
 
 from __future__ import annotations
@@ -31,3 +32,7 @@ class WrongDigest(StoreError):
 
 class BadKey(StoreError, ValueError):
     """No store can hold this key."""
+
+
+class BadStore(StoreError, ValueError):
+    """No store can be opened like this: its address, its provider or what lies there is wrong."""
