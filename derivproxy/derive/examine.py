@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +35,7 @@ _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 _ANIMATED: Final = frozenset({"image/gif", "image/webp"})
 _PATH: Final = re.compile(r"/\S+: ?")
 _MADE_UP: Final = ("premature end of data segment", "bad huffman code", "instead of rst", "bad arithmetic code")
+_MOST_SAID: Final = 10_000
 _OUT_OF_MEMORY: Final = ("out of memory", "unable to allocate", "memory allocation", "insufficient memory")
 
 
@@ -44,13 +46,30 @@ def examine(path: Path, limits: Limits, *, md5: str | None = None) -> Facts:
     ``Undecodable`` where the pixels are not all there. Interlaced pictures are held whole while decoding.
     """
     source = open_source(path, limits)
+    listener = _Listener()
+    logger = logging.getLogger("pyvips")
+    logger.addHandler(listener)
     try:
         pyvips.vips_lib.vips_error_clear()
         facts = _decode(source, limits, md5 or _md5(path))
-        _refuse_whispers(source.media_type)
+        _refuse_whispers(source.media_type, listener.said)
     except pyvips.Error as error:
         raise undecodable(source.media_type, error, limits) from None
+    finally:
+        logger.removeHandler(listener)
     return facts
+
+
+class _Listener(logging.Handler):
+    """Keeps what libvips and the libraries below it warn of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self.said) < _MOST_SAID:
+            self.said += record.getMessage() + "\n"
 
 
 def undecodable(media_type: str, error: pyvips.Error, limits: Limits) -> Undecodable | TooManyPixels:
@@ -75,16 +94,16 @@ def _decode(source: Source, limits: Limits, md5: str) -> Facts:
         raise Undecodable(f"the {source.media_type} holds {first.format} numbers; a picture has real ones")
     if source.media_type in _ANIMATED:
         refuse_animation(first.width, first.height, pages, limits)
-        _read_all(_open(source, n=-1) if pages > 1 else first)
+        _read_all(source, _open(source, n=-1) if pages > 1 else first)
     else:
-        _read_all(first)
+        _read_all(source, first)
         pixels = first.width * first.height
         for page in range(1, pages):
             image = _open(source, page=page)
             refuse_bands(image.bands, limits)
             pixels += image.width * image.height
             refuse_pixels(pixels, f"{page + 1} pages", limits)
-            _read_all(image)
+            _read_all(source, image)
     width, height = first.width, first.height
     if first.get_typeof("orientation") and first.get("orientation") in _SIDEWAYS:
         width, height = height, width
@@ -105,15 +124,16 @@ def _decode(source: Source, limits: Limits, md5: str) -> Facts:
     )
 
 
-def _refuse_whispers(media_type: str) -> None:
+def _refuse_whispers(media_type: str, warned: str) -> None:
     """Raise what libvips noted and went on from, where it went on with made-up pixels.
 
     A TIFF tile that does not decode is left blank; missing JPEG data are grey. Stray bytes between segments are noted
     too and harm nobody, so ``fail_on="warning"`` would refuse whole pictures of some cameras.
     """
-    said = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace").lower()
-    if (media_type == "image/tiff" and said) or any(words in said for words in _MADE_UP):
-        raise pyvips.Error("pixels are missing")
+    noted = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace")
+    said = (noted + warned).lower()
+    if (media_type == "image/tiff" and noted) or any(words in said for words in _MADE_UP):
+        raise pyvips.Error(f"pixels are missing\n{warned}")
 
 
 def _open(source: Source, **options: int) -> pyvips.Image:
@@ -123,9 +143,12 @@ def _open(source: Source, **options: int) -> pyvips.Image:
     return pyvips.Image.new_from_file(str(source.data), access="sequential", fail_on="error", **options)
 
 
-def _read_all(image: pyvips.Image) -> None:
-    # Asking for the last row makes a sequential loader decode all rows before it, and nothing else.
-    image.crop(0, image.height - 1, 1, 1).avg()
+def _read_all(source: Source, image: pyvips.Image) -> None:
+    if source.media_type == "image/tiff":
+        image.avg()  # its tiles and strips are read where they are asked for, and nowhere else
+    else:
+        # The other formats can only be read from the top: the last row costs all rows before it, and nothing more.
+        image.crop(0, image.height - 1, 1, 1).avg()
 
 
 def _profile(image: pyvips.Image) -> ColourProfile:

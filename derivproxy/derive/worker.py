@@ -12,6 +12,7 @@ import ctypes
 import errno
 import gc
 import hashlib
+import logging
 import os
 import pickle
 import resource
@@ -48,6 +49,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)  # a C library that prints would garble the replies
+    logging.getLogger("pyvips").propagate = False  # nobody reads the warnings of libvips; examining listens in
     gc.freeze()
     serve(jobs, replies)
 

@@ -165,6 +165,18 @@ async def test_faults_arrive_as_they_were_raised(base: Path, tmp_path: Path) -> 
         assert deriver.counts.died == deriver.counts.killed == 0
 
 
+async def test_what_libvips_only_whispers_is_heard_in_the_process_too(tmp_path: Path) -> None:
+    jpeg = hostile.encoded(".jpg", 120, 90)
+    tiff = hostile.encoded(".tif", 120, 90, compression="jpeg", tile=True, tile_width=32, tile_height=32)
+    middle = len(tiff) // 2
+    (tmp_path / "half").write_bytes(jpeg[: len(jpeg) // 2] + b"\xff\xd9")
+    (tmp_path / "tiled").write_bytes(tiff[:middle] + b"\xff\xd9" * 100 + tiff[middle + 200 :])
+    async with deriving(tmp_path) as deriver:
+        for name in ("half", "tiled"):
+            with pytest.raises(Undecodable):
+                await deriver.examine(tmp_path / name)
+
+
 async def test_facts_that_are_not_those_of_the_file_make_no_picture_and_no_harm(tmp_path: Path, base: Path) -> None:
     async with deriving(tmp_path) as deriver:
         facts = await deriver.examine(base)
