@@ -46,6 +46,10 @@ class Catalogue(Protocol):
         """Live images, newest first; private ones only with *private*. Raises ``BadRequest`` for what is no cursor."""
         ...
 
+    async def revision(self) -> int:
+        """The revision that is visible."""
+        ...
+
 
 class Delivery(Protocol):
     """The read path."""
@@ -62,14 +66,6 @@ class Delivery(Protocol):
 
     def base(self, ident: str, *, ranged: bool = False) -> AbstractAsyncContextManager[Answer]:
         """The base; with *ranged* as bytes or a file, which can be read from any place."""
-        ...
-
-    async def revision(self) -> int:
-        """The revision that is visible."""
-        ...
-
-    async def revision(self) -> int:
-        """The revision that is visible."""
         ...
 
 

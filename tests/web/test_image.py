@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from derivproxy.delivery.answers import Found
@@ -15,6 +16,7 @@ from tests.web.service import BEARER, NOW, Service
 from tests.web.stand_ins import answer, make_image
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 IMAGE = make_image(b"\xff\xd8 a photo")
@@ -438,3 +440,20 @@ async def test_auto_of_an_image_that_comes_back_knows_its_alpha() -> None:
         got = await client.get(f"/{lost.ident}-9x.auto")
     assert (got.status_code, it.looked_for) == (200, [lost.ident])
     assert got.headers["content-location"] == f"{lost.ident}-9x.png"
+
+
+async def test_an_error_in_the_middle_reaches_the_server_so_that_it_cuts_the_answer() -> None:
+    it = service()
+
+    async def damaged() -> AsyncIterator[bytes]:
+        yield DATA
+        raise StoreUnavailable("broke off")
+
+    it.delivery.memory.clear()
+    it.delivery.cold[NAME] = answer(damaged(), size=5000)
+    transport = httpx.ASGITransport(it.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://images.test") as client:
+        with pytest.raises(StoreUnavailable):
+            await client.get(f"/{NAME}")
+    assert it.log.events[-1][0] == "store-unavailable"
+    assert it.log.events[-1][1]["cut"] is True

@@ -295,3 +295,17 @@ async def test_no_text_at_the_door_breaks_the_server_or_derives_under_a_second_n
             if not asked.endswith(".auto"):
                 assert set(it.delivery.asked) <= {asked}, text
             it.delivery.asked.clear()
+
+
+async def test_who_sends_everything_before_reading_still_reads_the_answer() -> None:
+    it = service(file_bytes=1000)
+    async with served(it.app) as address:
+        for _ in range(5):
+            async with connected(address) as (reader, writer):
+                writer.write(get(b"/api/images", b"content-length: 6000000", method=b"POST"))
+                for _ in range(60):
+                    writer.write(b"x" * 100_000)
+                    await writer.drain()
+                said = await asyncio.wait_for(reader.read(), 5)
+                assert status_of(said) == 401
+                assert b'"code": "unauthorised"' in said
