@@ -143,8 +143,7 @@ def _leave(body: bytes, out: Path) -> None:
     try:
         with out.open("xb", buffering=0) as file:
             _write(file, body)
-    except OSError as error:
-        out.unlink(missing_ok=True)
+    except OSError as error:  # the owner removes what is half written, as after a kill
         if error.errno in _NO_ROOM:
             raise DiskFull(f"no room for {len(body)} bytes in {str(out.parent)!r}; make room there") from None
         raise

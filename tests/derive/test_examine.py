@@ -215,6 +215,16 @@ def test_a_wrong_checksum_is_refused(kind: str, tmp_path: Path) -> None:
         facts_of(tmp_path, bytes(data))
 
 
+def test_what_had_something_cut_out_is_decoded_as_strictly(tmp_path: Path) -> None:
+    bomb = hostile.ztxt(3_000_000)
+    data = WHOLE["png"]
+    assert facts_of(tmp_path, data[:33] + bomb + data[33:]).width == 120
+    broken = bytearray(data)
+    broken[len(data) // 2] ^= 0x55
+    with pytest.raises(Undecodable):
+        facts_of(tmp_path, bytes(broken[:33]) + bomb + bytes(broken[33:]))
+
+
 @pytest.mark.parametrize("kind", ["jpg", "progressive jpg", "restarted jpg"])
 def test_half_a_jpeg_with_an_end_marker_is_still_half(kind: str, tmp_path: Path) -> None:
     data = WHOLE[kind]

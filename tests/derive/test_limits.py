@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -230,8 +231,12 @@ BOMBS = {
 def test_a_bomb_beside_the_picture_is_cut_out_at_once_and_the_picture_stays(kind: str, put: Put) -> None:
     path = put(hostile.png(extra=BOMBS[kind]))
     start = time.process_time()
+    tracemalloc.start()
     source = open_source(path, Limits())
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert time.process_time() - start < 0.5
+    assert most < 1_000_000 + path.stat().st_size
     assert source.data == hostile.png()
 
 

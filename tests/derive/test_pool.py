@@ -283,6 +283,16 @@ async def test_an_asker_who_leaves_briefly_before_the_end_costs_no_process(base:
         assert deriver.counts.killed == 0
 
 
+async def test_a_large_result_that_nobody_waits_for_is_removed(noise: Path, tmp_path: Path) -> None:
+    async with deriving(tmp_path, grace=20) as deriver:
+        facts = await deriver.examine(noise)
+        with anyio.move_on_after(0.02):
+            await deriver.derive(noise, facts, Suffix(format=Format.PNG))
+        await deriver.examine(noise)  # its turn comes when the left job has ended
+        assert deriver.counts.killed == 0
+        assert not [path for path in (tmp_path / "spool").rglob("*") if path.is_file()]
+
+
 async def test_an_asker_who_leaves_long_before_the_end_stops_the_work_and_no_other(
     base: Path, noise: Path, tmp_path: Path
 ) -> None:
@@ -400,6 +410,8 @@ async def test_a_deriving_process_dies_with_its_owner_however_that_dies(noise: P
         assert owner.stdout is not None
         pids = [int(word) for word in owner.stdout.readline().split()]
         assert len(pids) == 2
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)  # so that none can see the end of its pipe
         owner.kill()
         owner.wait()
     with anyio.fail_after(3):

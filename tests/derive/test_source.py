@@ -83,6 +83,15 @@ def test_a_handful_of_bytes_is_no_image(kind: str, size: int, place: Path) -> No
         open_source(place, Limits())
 
 
+def test_an_avif_whose_last_box_is_empty_breaks_off(tmp_path: Path) -> None:
+    whole = hostile.avif(items=[])
+    infe = hostile.box(b"iinf", bytes(4) + b"\x00\x01" + hostile.box(b"infe", b""))
+    ftyp = int.from_bytes(whole[:4], "big")
+    (tmp_path / "image").write_bytes(whole[:ftyp] + hostile.box(b"meta", bytes(4) + infe))
+    with pytest.raises(Undecodable, match="breaks off inside its header"):
+        open_source(tmp_path / "image", Limits())
+
+
 @given(
     kind=st.sampled_from(sorted(FILES)),
     cut=st.floats(0, 1),
