@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _IDENT = re.compile(r"[0-9a-f]{64}")
 _LIMIT = re.compile(r"[1-9][0-9]{0,2}|1000")
+_LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
 DEFAULT_LIMIT = 100
 MOST_LIMIT = 1000
 
@@ -70,6 +71,8 @@ class ImagesApi:
         announced = request.headers.get("content-length")
         if announced == "0":
             raise _empty()
+        if announced is not None and not _LENGTH.fullmatch(announced):
+            raise BadRequest(f"Content-Length: {announced[:40]} is no number of bytes")
         if announced is not None and int(announced) > self._file_bytes:
             raise TooLarge(
                 f"{announced} bytes; a file has {self._file_bytes} at most: send a smaller one, or raise "

@@ -21,12 +21,13 @@ from derivproxy.web.conditions import etag, matches_strongly, matches_weakly
 from derivproxy.web.door import Exact, Moved, Wish, enter, location, refused
 from derivproxy.web.problems import Problem, ProblemRaised
 from derivproxy.web.ranges import Slice, Unsatisfiable, select
-from grammar import Base
+from grammar import Base, Format
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from derivproxy.delivery.answers import Answer
+    from derivproxy.domain.images import Facts
     from derivproxy.domain.policy import Policy
     from derivproxy.domain.status import Status
     from derivproxy.web.exchange import Exchange
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from grammar import Derivative
 
 ALLOW = b"GET, HEAD, OPTIONS"
+WRITTEN = (Format.JPG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF, Format.TIF)
+"""What the bundled libvips writes."""
 _READY = 4096
 """Names whose parse and headers are kept: about 8 MB at most, each a name of up to 218 bytes and its header lines."""
 
@@ -65,7 +68,11 @@ class Asked:
 
 
 class ImageRoute:
-    """Answers for names. *version* is the derivation version of this code, *clock* gives Unix seconds."""
+    """Answers for names.
+
+    *version* is the derivation version of this code, *clock* gives Unix seconds. ``.auto`` picks from *formats*: those
+    that this build writes.
+    """
 
     def __init__(
         self,
@@ -79,6 +86,7 @@ class ImageRoute:
         version: int,
         public_url: str,
         clock: Callable[[], float],
+        formats: Collection[Format] = WRITTEN,
     ) -> None:
         self._catalogue = catalogue
         self._delivery = delivery
@@ -89,6 +97,7 @@ class ImageRoute:
         self._version = version
         self._public_url = public_url
         self._clock = clock
+        self._formats = frozenset(formats)
         self._ready: OrderedDict[str, Asked] = OrderedDict()
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -135,21 +144,22 @@ class ImageRoute:
                 return await self._negotiate(exchange, text)
 
     async def _negotiate(self, exchange: Exchange, text: str) -> Asked:
-        accept = exchange.headers.get(b"accept", b"").decode("latin-1")
-        asked = self._picked(text, accept, alpha=False)
+        field = exchange.headers.get(b"accept")
+        accept = None if field is None else field.decode("latin-1")
+        asked = self._picked(text, accept, None)
         if self._catalogue.status(asked.ident).state is State.UNKNOWN:
             await self._look(asked, exchange)
         if self._catalogue.status(asked.ident).state in (State.LIVE, State.PRIVATE):
-            image = await self._catalogue.image(asked.ident)
-            if image.facts.alpha:
-                asked = self._picked(text, accept, alpha=True)
+            asked = self._picked(text, accept, (await self._catalogue.image(asked.ident)).facts)
         return asked
 
-    def _picked(self, text: str, accept: str, *, alpha: bool) -> Asked:
+    def _picked(self, text: str, accept: str | None, facts: Facts | None) -> Asked:
+        alpha, animated = (facts.alpha, facts.animated) if facts is not None else (False, False)
         try:
-            return Asked(grammar.negotiate(text, accept, alpha=alpha), text, version=self._version)
+            name = grammar.negotiate(text, accept, alpha=alpha, animated=animated, formats=self._formats)
         except grammar.BadName as error:
             raise refused(error) from None
+        return Asked(name, text, version=self._version)
 
     async def _look(self, asked: Asked, exchange: Exchange) -> None:
         """Look for an unknown image in the store. Who may not ask for the name does not make the store look either."""

@@ -116,7 +116,7 @@ class Page:
     def _where(self) -> str:
         if not self._token_path:
             return "It is the server's DERIVPROXY_TOKEN."
-        return f"On the server it is kept in <code>{escape(self._token_path)}</code>."
+        return f"On the server: <code>{escape(self._token_path)}</code>."
 
 
 def _origin(request: Request) -> str:

@@ -179,3 +179,12 @@ async def test_health_readiness_metrics_and_what_browsers_ask_for() -> None:
     assert (starting.status_code, starting.headers["retry-after"]) == (503, "1")
     assert "derivproxy_revision 0.0" in metrics.text
     assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize("announced", ["abc", "-1", "9" * 5000])
+async def test_a_length_that_is_none_is_refused(announced: str) -> None:
+    it = Service()
+    async with it.client() as client:
+        got = await client.post("/api/images", content=PHOTO, headers={**BEARER, "content-length": announced})
+    assert (got.status_code, got.json()["code"]) == (400, "bad-request")
+    assert it.updates.received == 0

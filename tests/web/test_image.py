@@ -147,7 +147,12 @@ async def test_what_is_no_name_is_refused_with_the_place_and_what_fits_there(tex
 
 @pytest.mark.parametrize(
     ("accept", "ending"),
-    [("image/avif,image/webp,*/*", "avif"), ("image/webp,*/*;q=0.8", "webp"), ("text/html", "jpg")],
+    [
+        ("image/avif,image/webp,*/*", "avif"),
+        ("image/webp,*/*;q=0.8", "webp"),
+        ("text/html", "jpg"),
+        ("image/jxl,*/*", "jpg"),  # which this build does not write
+    ],
 )
 async def test_auto_picks_the_format_and_says_which(accept: str, ending: str) -> None:
     it = service()
@@ -457,3 +462,21 @@ async def test_an_error_in_the_middle_reaches_the_server_so_that_it_cuts_the_ans
             await client.get(f"/{NAME}")
     assert it.log.events[-1][0] == "store-unavailable"
     assert it.log.events[-1][1]["cut"] is True
+
+
+async def test_auto_of_what_moves_gets_a_format_that_moves() -> None:
+    it = service()
+    it.catalogue.put(replace(IMAGE, facts=replace(IMAGE.facts, animated=True, pages=9)))
+    it.delivery.cold[f"{IDENT}-300x.webp"] = answer(DATA)
+    async with it.client() as client:
+        got = await client.get(f"/{IDENT}-300x.auto", headers={"accept": "image/avif,image/webp"})
+    assert got.headers["content-location"] == f"{IDENT}-300x.webp"
+
+
+@pytest.mark.parametrize("text", [f"{IDENT}-x300x.auto", f"{IDENT}.auto", f"{IDENT}-300X.auto", ".auto"])
+async def test_a_wish_that_is_none_is_refused(text: str) -> None:
+    it = service()
+    async with it.client() as client:
+        got = await client.get(f"/{text}")
+    assert (got.status_code, got.json()["code"]) == (404, "bad-name")
+    assert it.looked_for == []
