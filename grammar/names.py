@@ -1,98 +1,51 @@
 """The four kinds of name as values. ``str()`` of a value is its one canonical spelling.
 
-The unspelled choice is always the first or ``None``: ``Suffix(format=Format.JPG)`` is ``x.jpg``.
+The unspelled choice is always the first or ``None``: ``Suffix(format=Format.JPG)`` is ``x.jpg``. A value that no name
+can say cannot be made: the constructor raises :class:`~grammar.errors.BadName`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from enum import StrEnum
 
+from grammar.choices import Anchor, Compass, Crop, Fit, Focus, Format, Keep, Profile, Smart, Tone
+from grammar.conditions import SIDE_MAX, WIDTH_EXPECTED, check
+from grammar.errors import BadName
+from grammar.spelling import spelled
+from grammar.strict import IDENT_LENGTH
 
-class Format(StrEnum):
-    """What a derivative is encoded as."""
+__all__ = [
+    "Anchor",
+    "Base",
+    "Compass",
+    "Crop",
+    "Derivative",
+    "Fit",
+    "Focus",
+    "Format",
+    "Keep",
+    "Key",
+    "Name",
+    "Profile",
+    "Rung",
+    "Smart",
+    "Suffix",
+    "Tone",
+    "check_ident",
+]
 
-    JPG = "jpg"
-    PNG = "png"
-    WEBP = "webp"
-    AVIF = "avif"
-    GIF = "gif"
-    TIF = "tif"
-    JXL = "jxl"
-
-
-class Fit(StrEnum):
-    """How the picture meets a box. ``INSIDE`` is unspelled: the largest picture of the base's aspect in the box."""
-
-    INSIDE = "inside"
-    COVER = "cover"
-    PAD = "pad"
-    STRETCH = "stretch"
-
-
-class Compass(StrEnum):
-    """Where a cover's window or a padded picture sits. The centre is unspelled (``anchor is None``)."""
-
-    NORTH = "north"
-    NORTHEAST = "northeast"
-    NORTHWEST = "northwest"
-    SOUTH = "south"
-    SOUTHEAST = "southeast"
-    SOUTHWEST = "southwest"
-    EAST = "east"
-    WEST = "west"
-
-
-@dataclass(frozen=True, slots=True)
-class Smart:
-    """The window that attracts the eye most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Focus:
-    """The point a cover's window is centred on, in thousandths (0..1000) of the oriented base."""
-
-    x: int
-    y: int
-
-
-Anchor = Compass | Smart | Focus
-
-
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """A rectangle in pixels of the oriented base, cut before resizing."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
-class Tone(StrEnum):
-    """Fewer colours."""
-
-    GRAY = "gray"
-    BITONAL = "bitonal"
-
-
-class Profile(StrEnum):
-    """The colour space of the output; sRGB is unspelled (``profile is None``)."""
-
-    P3 = "p3"
-    ICC = "icc"
-
-
-class Keep(StrEnum):
-    """The metadata kept; none is unspelled (``keep is None``)."""
-
-    COPYRIGHT = "copyright"
-    META = "meta"
+_IDENT = re.compile(f"[0-9a-f]{{{IDENT_LENGTH}}}")
+_NOT_HEX = re.compile("[^0-9a-f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suffix:
-    """Everything after the ident's dash, in the order of the pipeline. ``str()`` has no leading dash: ``300x.jpg``."""
+    """Everything after the ident's dash, in the order of the pipeline. ``str()`` has no leading dash: ``300x.jpg``.
+
+    ``page`` is 1-based, ``rotate`` is in degrees clockwise, ``blur`` and ``sharpen`` are a sigma in tenths of an output
+    pixel, ``background`` is ``rrggbb``.
+    """
 
     format: Format
     width: int | None = None
@@ -113,12 +66,33 @@ class Suffix:
     quality: int | None = None
     lossless: bool = False
 
+    def __post_init__(self) -> None:
+        check(self)
+
+    def __str__(self) -> str:
+        return "".join(text for _, text in spelled(self))
+
+
+def check_ident(ident: str) -> None:
+    """Raise :class:`BadName` for an *ident* that is not 64 lower-case hex digits."""
+    if _IDENT.fullmatch(ident) is None:
+        wrong = _NOT_HEX.search(ident, 0, IDENT_LENGTH)
+        position = wrong.start() if wrong else min(len(ident), IDENT_LENGTH)
+        expected = "the end" if position == IDENT_LENGTH else "a lower-case hex digit"
+        raise BadName(ident, position, (expected,), why="an ident is the SHA-256 of a base", part="ident")
+
 
 @dataclass(frozen=True, slots=True)
 class Base:
     """An image as it was put in: its ident is the SHA-256 of its bytes in lower-case hex."""
 
     ident: str
+
+    def __post_init__(self) -> None:
+        check_ident(self.ident)
+
+    def __str__(self) -> str:
+        return self.ident
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +102,12 @@ class Derivative:
     ident: str
     suffix: Suffix
 
+    def __post_init__(self) -> None:
+        check_ident(self.ident)
+
+    def __str__(self) -> str:
+        return f"{self.ident}-{self.suffix}"
+
 
 @dataclass(frozen=True, slots=True)
 class Rung:
@@ -135,6 +115,16 @@ class Rung:
 
     ident: str
     side: int
+
+    def __post_init__(self) -> None:
+        check_ident(self.ident)
+        if type(self.side) is not int:
+            raise TypeError(f"the side of a rung must be an int, not {self.side!r}")
+        if not 1 <= self.side <= SIDE_MAX:
+            raise BadName(str(self), IDENT_LENGTH + 1, (WIDTH_EXPECTED,), part="side")
+
+    def __str__(self) -> str:
+        return f"{self.ident}~{self.side}"
 
 
 Name = Base | Derivative
