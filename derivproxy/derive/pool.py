@@ -23,7 +23,7 @@ from anyio import CancelScope
 from derivproxy.derive.process import DerivingProcess, Died
 from derivproxy.derive.results import Derived
 from derivproxy.derive.wire import Derive, Examine, Reply, unpack_error
-from derivproxy.domain.errors import DerivationFailed, Fault, TooSlow, Unavailable, Undecodable
+from derivproxy.domain.errors import DerivationFailed, TooSlow, Unavailable, Undecodable
 from derivproxy.domain.images import Facts
 
 if TYPE_CHECKING:
@@ -130,7 +130,10 @@ class Deriver:
         ``Undecodable``), ``OSError`` where the file cannot be opened, ``Unavailable`` where no process can be had.
         """
         reply = await self._run(Examine(path=path, md5=md5))
-        return Facts.from_metadata(reply.values)
+        try:
+            return Facts.from_metadata(reply.values)
+        except (ValueError, TypeError) as error:
+            raise Undecodable(f"the decoder says nothing sensible of this image ({error})") from None
 
     async def derive(self, path: Path, facts: Facts, suffix: Suffix) -> Derived:
         """What *suffix* says of the image at *path*, whose *facts* were examined.
@@ -140,7 +143,10 @@ class Deriver:
         """
         out = self._out()
         reply = await self._run(Derive(path=path, facts=facts, suffix=suffix, out=out))
-        return Derived(body=reply.body or out, **reply.values)
+        try:
+            return Derived(body=reply.body or out, **reply.values)
+        except TypeError as error:
+            raise DerivationFailed(f"the derivation gave nothing sensible ({error})") from None
 
     def pids(self) -> tuple[int, ...]:
         """The ids of the processes that are alive."""
@@ -194,7 +200,7 @@ class Deriver:
         """Run one job on *slot*'s process, whatever becomes of it, and give the slot back fit for the next one."""
         try:
             run.reply = await self._attempt(slot, run)
-        except (Fault, OSError) as error:
+        except Exception as error:  # noqa: BLE001  raised to the asker, for here it would end everybody's work
             run.error = error
         finally:
             run.done.set()
@@ -211,9 +217,9 @@ class Deriver:
     async def _attempt(self, slot: _Slot, run: _Run) -> Reply:
         death = ""
         for _ in range(_ATTEMPTS):
+            await self._fill(slot)
             if run.left:
                 break
-            await self._fill(slot)
             process = slot.process
             if process is None:
                 raise DerivationFailed(f"no deriving process can be started: {self.about.get('failure')}")
@@ -282,4 +288,5 @@ class Deriver:
     def _forget(self, run: _Run) -> None:
         """Remove what a job nobody wants left behind."""
         if isinstance(run.job, Derive):
-            run.job.out.unlink(missing_ok=True)
+            with suppress(OSError):
+                run.job.out.unlink()

@@ -41,7 +41,7 @@ _START_SECONDS: Final = 30
 _LAST_WORDS: Final = 2000
 
 
-class Died(Exception):  # noqa: N818  what happened, not an error of the caller
+class Died(Exception):
     """The process is gone, or as good as gone; the text says how and what it said last."""
 
 

@@ -68,7 +68,7 @@ class Reply:
     body: bytes = b""
 
 
-class Garbled(Exception):  # noqa: N818  a state of the pipe, turned into a death by its reader
+class Garbled(Exception):
     """The process answered something that is no reply."""
 
 
@@ -109,8 +109,7 @@ def pack_error(error: BaseException) -> dict[str, Any]:
 
 def unpack_error(values: dict[str, Any]) -> Fault | OSError | None:
     """The error that *values* are, or ``None`` where they are none this house knows."""
-    if "errno" in values:
-        number = int(values["errno"])
+    if isinstance(number := values.get("errno"), int):
         return OSError(number, os.strerror(number), values.get("path"))
     kind = getattr(errors, str(values.get("fault")), None)
     if not (isinstance(kind, type) and issubclass(kind, Fault)):
