@@ -18,10 +18,10 @@ from derivproxy.domain.errors import Removed, UnknownImage
 from derivproxy.domain.status import State
 from derivproxy.web import bodies, headers
 from derivproxy.web.conditions import etag, matches_strongly, matches_weakly
-from derivproxy.web.door import Exact, Moved, Wish, enter, location, refused
+from derivproxy.web.door import enter, location
 from derivproxy.web.problems import Problem, ProblemRaised
 from derivproxy.web.ranges import Slice, Unsatisfiable, select
-from grammar import Base, Format
+from grammar import Auto, Base, Format, Respelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -128,38 +128,35 @@ class ImageRoute:
 
     async def _enter(self, exchange: Exchange) -> Asked | None:
         match enter(exchange.path[1:]):
-            case Exact(name):
-                asked = Asked(name, exchange.path[1:], version=self._version)
-                self._ready[exchange.path] = asked
-                if len(self._ready) > _READY:
-                    self._ready.popitem(last=False)
-                return asked
-            case Moved(text):
+            case Respelled(text):
                 where = location(exchange, self._public_url, text).encode("ascii")
                 caching = b"public, max-age=%d" % headers.MOVED_SECONDS
                 lines = [(b"location", where), (b"cache-control", caching), (b"content-length", b"0"), *headers.OPEN]
                 await exchange.answer(308, lines)
                 return None
-            case Wish(text):
-                return await self._negotiate(exchange, text)
+            case Auto() as auto:
+                return await self._negotiate(exchange, auto)
+            case name:
+                asked = Asked(name, exchange.path[1:], version=self._version)
+                self._ready[exchange.path] = asked
+                if len(self._ready) > _READY:
+                    self._ready.popitem(last=False)
+                return asked
 
-    async def _negotiate(self, exchange: Exchange, text: str) -> Asked:
+    async def _negotiate(self, exchange: Exchange, auto: Auto) -> Asked:
         field = exchange.headers.get(b"accept")
         accept = None if field is None else field.decode("latin-1")
-        asked = self._picked(text, accept, None)
+        asked = self._picked(auto, accept, None)
         if self._catalogue.status(asked.ident).state is State.UNKNOWN:
             await self._look(asked, exchange)
         if self._catalogue.status(asked.ident).state in (State.LIVE, State.PRIVATE):
-            asked = self._picked(text, accept, (await self._catalogue.image(asked.ident)).facts)
+            asked = self._picked(auto, accept, (await self._catalogue.image(asked.ident)).facts)
         return asked
 
-    def _picked(self, text: str, accept: str | None, facts: Facts | None) -> Asked:
+    def _picked(self, auto: Auto, accept: str | None, facts: Facts | None) -> Asked:
         alpha, animated = (facts.alpha, facts.animated) if facts is not None else (False, False)
-        try:
-            name = grammar.negotiate(text, accept, alpha=alpha, animated=animated, formats=self._formats)
-        except grammar.BadName as error:
-            raise refused(error) from None
-        return Asked(name, text, version=self._version)
+        name = grammar.negotiate(auto, accept, alpha=alpha, animated=animated, formats=self._formats)
+        return Asked(name, str(auto), version=self._version)
 
     async def _look(self, asked: Asked, exchange: Exchange) -> None:
         """Look for an unknown image in the store. Who may not ask for the name does not make the store look either."""

@@ -473,7 +473,13 @@ async def test_auto_of_what_moves_gets_a_format_that_moves() -> None:
     assert got.headers["content-location"] == f"{IDENT}-300x.webp"
 
 
-@pytest.mark.parametrize("text", [f"{IDENT}-x300x.auto", f"{IDENT}.auto", f"{IDENT}-300X.auto", ".auto"])
+async def test_another_spelling_of_a_wish_is_sent_to_the_one() -> None:
+    async with service().client() as client:
+        got = await client.get(f"/{IDENT}-0300X.auto?s=abc")
+    assert (got.status_code, got.headers["location"]) == (308, f"/{IDENT}-300x.auto?s=abc")
+
+
+@pytest.mark.parametrize("text", [f"{IDENT}-x300x.auto", f"{IDENT}-300x.autoo", ".auto"])
 async def test_a_wish_that_is_none_is_refused(text: str) -> None:
     it = service()
     async with it.client() as client:
