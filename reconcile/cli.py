@@ -52,7 +52,7 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @_settings_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the summary last.")
 @click.pass_context
-def plan(context: click.Context, *, as_json: bool, **flags: object) -> None:
+def plan(context: click.Context, /, *, as_json: bool, **flags: object) -> None:
     """Say what is out of step. Changes nothing.
 
     \b

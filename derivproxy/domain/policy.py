@@ -20,12 +20,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from derivproxy.domain.errors import NotAllowed
-from grammar.names import Base, Format, Keep
+from grammar import Base, Format, Keep, parse_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from grammar.names import Name
+    from grammar import Name
 
 _SIGNED_BYTES = 16
 _EXPIRY = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
@@ -176,8 +176,6 @@ def _shown(value: bytes) -> str:
 def _check_suffix(word: str) -> None:
     if word.startswith("-"):
         raise ValueError(f"has the suffix {word!r}; write it without its leading dash")
-    from grammar import parse_suffix  # noqa: PLC0415
-
     try:
         parse_suffix(word)
     except ValueError as error:

@@ -131,6 +131,20 @@ async def test_a_commit_is_seen_at_once_by_every_reader(metadata: Metadata, read
         assert await reader.idents() == []
 
 
+async def test_one_commit_ends_all_that_was_remembered(metadata: Metadata, reader: Metadata) -> None:
+    for seed in range(3):
+        await metadata.add(picture(seed))
+    assert [reader.status(ident(seed)).state for seed in range(4)] == [State.LIVE] * 3 + [State.UNKNOWN]
+    await metadata.remove(ident(2))
+    await metadata.add(picture(3))
+    assert [reader.status(ident(seed)).state for seed in range(4)] == [
+        State.LIVE,
+        State.LIVE,
+        State.REMOVED,
+        State.LIVE,
+    ]
+
+
 async def test_a_reader_changes_nothing(reader: Metadata) -> None:
     with pytest.raises(RuntimeError, match="only the engine"):
         await reader.add(picture("a"))

@@ -145,6 +145,19 @@ def test_any_text_is_a_cursor_in_its_one_spelling_or_refused(text: str) -> None:
         assert str(Cursor.parse(text)) == text
 
 
+async def test_a_page_leaves_out_what_was_added_after_its_walk_began(tmp_path: Path) -> None:
+    async with await Metadata.open(tmp_path / "m", write=True) as metadata:
+        for seed in range(3):
+            await metadata.add(picture(seed, tags=("t",)))
+        connection = sqlite3.connect(tmp_path / "m")
+        try:
+            for tag in (None, "t"):
+                sql, values = page_statement(tag=tag, path=None, walk=2, after=None, limit=9, private=False)
+                assert [row[1] for row in connection.execute(sql, values)] == [ident(1), ident(0)]
+        finally:
+            connection.close()
+
+
 @pytest.mark.parametrize("narrowed", [{}, {"tag": "t"}, {"path": "p"}, {"tag": "t", "path": "p"}])
 async def test_a_page_is_a_step_into_an_index_and_sorts_nothing(tmp_path: Path, narrowed: dict[str, str]) -> None:
     async with await Metadata.open(tmp_path / "m", write=True):
