@@ -84,6 +84,11 @@ def store_machine(place: Callable[[], AbstractContextManager[Opener]]) -> type[R
             if kept:
                 self.model[key] = (body, content_type, metadata)
 
+        @rule(some=st.lists(_KEYS, min_size=2, max_size=8, unique=True))
+        def fill(self, some: list[str]) -> None:
+            for key in some:
+                self.put(key=key, body=b"filled", content_type="image/gif", metadata={}, create=False)
+
         @rule(key=keys)
         def delete(self, key: str) -> None:
             self.run(self.store.delete, key)
