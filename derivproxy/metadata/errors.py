@@ -32,12 +32,17 @@ def faults(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        # An extended code has the plain one in its low byte.
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _FULL:
-            raise DiskFull(f"no room left for the database {path}; make room on that disk") from error
-        if code in _BUSY:
-            raise Overloaded(f"the database {path} is held by another process") from error
-        raise Unavailable(
-            f"the database {path} failed ({error}); if it stays so, stop the service and delete the folder it is in"
-        ) from error
+        raise fault(error, path) from error
+
+
+def fault(error: sqlite3.Error, path: Path) -> Unavailable:
+    """The house's fault for SQLite's *error* with the database at *path*."""
+    # An extended code has the plain one in its low byte.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _FULL:
+        return DiskFull(f"no room left for the database {path}; make room on that disk")
+    if code in _BUSY:
+        return Overloaded(f"the database {path} is held by another process")
+    return Unavailable(
+        f"the database {path} failed ({error}); if it stays so, stop the service and delete the folder it is in"
+    )

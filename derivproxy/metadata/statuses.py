@@ -7,11 +7,12 @@ was told of.
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 from derivproxy.domain.images import Visibility
 from derivproxy.domain.status import State, Status
-from derivproxy.metadata.errors import faults
+from derivproxy.metadata.errors import fault
 from derivproxy.metadata.schema import connect
 
 if TYPE_CHECKING:
@@ -33,20 +34,23 @@ class Statuses:
     def __init__(self, path: Path, *, remembered: int = _REMEMBERED) -> None:
         self._path = path
         self._connection = connect(path, write=False)
+        self._ask = self._connection.cursor().execute
         self._bound = remembered
         self._version: int | None = None
         self._known: dict[str, Status] = {}
 
     def __call__(self, ident: str) -> Status:
         """The status of *ident* at this instant."""
-        with faults(self._path):
-            (version,) = self._connection.execute(_VERSION).fetchone()
+        try:
+            (version,) = self._ask(_VERSION).fetchone()
             if version != self._version:
                 self._known.clear()
                 self._version = version
             elif (status := self._known.get(ident)) is not None:
                 return status
-            row = self._connection.execute(_LAST_ROW, (ident,)).fetchone()
+            row = self._ask(_LAST_ROW, (ident,)).fetchone()
+        except sqlite3.Error as error:
+            raise fault(error, self._path) from error
         status = _status(row)
         if len(self._known) >= self._bound:
             del self._known[next(iter(self._known))]
