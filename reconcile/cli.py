@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 IN_STEP, FAILED, DRIFT = 0, 1, 2
 _SETTINGS = ("config", "data", "store", "grace_seconds")
+_OF_OTHER_COMMANDS = ("DERIVPROXY_SERVER",)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,7 +63,7 @@ def plan(context: click.Context, /, *, as_json: bool, **flags: object) -> None:
 
     Names that are not ours and objects younger than the grace age are left alone.
     """  # noqa: D301 - click's mark for lines that stay as they are
-    settings = load(flags, os.environ)
+    settings = load(flags, os.environ, others=_OF_OTHER_COMMANDS)
     found, seen = anyio.run(_plan, settings, as_json)
     click.echo(_summary_json(found, seen) if as_json else _summary(found, seen, settings))
     context.exit(DRIFT if found.total() else IN_STEP)

@@ -52,7 +52,7 @@ class Installation:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("DERIVPROXY_")}
-        environ |= {"DERIVPROXY_DATA": str(self.data), "PYTHONPATH": str(ROOT)}
+        environ |= {"DERIVPROXY_DATA": str(self.data), "DERIVPROXY_SERVER": "http://x", "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-c", PROGRAM, *arguments]
         return subprocess.run(command, env=environ, cwd=self.data, capture_output=True, text=True, check=False)
 

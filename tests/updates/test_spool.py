@@ -14,6 +14,7 @@ import pytest
 
 from derivproxy.domain.errors import DiskFull, TooLarge, Unavailable
 from derivproxy.updates import Spool
+from derivproxy.updates.spool import _Draft
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -65,6 +66,9 @@ async def test_an_upload_is_on_disk_under_its_digests_while_it_is_open(
 async def test_the_limit_itself_is_taken_and_one_byte_more_refused_at_once(spool: Spool, tmp_path: Path) -> None:
     async with spool.receive(chunks(b"x" * 60, b"y" * 40), limit=100) as spooled:
         assert spooled.bytes == 100
+    with pytest.raises(TooLarge):
+        async with spool.receive(chunks(b"x" * 60, b"y" * 41), limit=100):
+            pass
     asked = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -129,6 +133,17 @@ async def test_cancelled_at_any_step_it_leaves_no_file(spool: Spool, tmp_path: P
     assert left(tmp_path) == []
 
 
+def test_an_upload_given_up_before_its_file_was_made_makes_none(tmp_path: Path) -> None:
+    # A cancelled asker does not wait for the thread, which may come to it only afterwards.
+    draft = _Draft(tmp_path)
+    draft.discard()
+    draft.open()
+    draft.write([b"x"])
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(RuntimeError, match="given up"):
+        draft.finish()
+
+
 async def test_starting_empties_the_folder_of_uploads_and_of_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     folder.mkdir()
@@ -167,6 +182,7 @@ MEMORY = """
 import anyio, resource, sys
 from pathlib import Path
 from derivproxy.updates import Spool
+from derivproxy.updates.spool import _Draft
 async def chunks(count):
     for _ in range(count):
         yield b"x" * 65536
