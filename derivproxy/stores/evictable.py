@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from grammar.errors import BadName
-from grammar.names import Derivative, Rung
-from grammar.parsing import parse_key
+from grammar import BadName, Derivative, Rung, parse_key
 
 
 def is_evictable(key: str) -> bool:

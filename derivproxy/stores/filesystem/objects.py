@@ -71,6 +71,7 @@ class Objects:
         where = self.place(key)
         for _ in range(_TRIES):
             fd = self._open(where)
+            self._at("data-opened")
             try:
                 found = self._identify(where, fd)
                 if found is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 from derivproxy.stores import ObjectMissing
@@ -117,6 +119,38 @@ async def test_a_living_writers_draft_is_left_alone(tmp_path: Path) -> None:
     await FilesystemStore(root, at=at).put(KEY, b"new", metadata={"body": "new"})
     assert len(seen) == 1
     assert await found(root) == "new"
+
+
+@pytest.mark.parametrize("puts", [1, 2, 3])
+async def test_a_reader_overtaken_by_writers_sees_one_of_their_objects(tmp_path: Path, puts: int) -> None:
+    root = tmp_path / "images"
+    writer = FilesystemStore(root)
+    await writer.put(KEY, b"0", metadata={"body": "0"})
+    bodies = iter(range(1, puts + 1))
+
+    def at(step: str) -> None:
+        # Between opening the data and reading the sidecar, as often as there are puts left.
+        if step == "data-opened":
+            for number in bodies:
+                anyio.from_thread.run(partial(writer.put, KEY, b"%d" % number, metadata={"body": str(number)}))
+
+    stat, data = await whole(FilesystemStore(root, at=at), KEY)
+    # After one put the sidecar still describes what was opened; after more it does not, and the reader starts again.
+    assert data == (b"0" if puts == 1 else b"%d" % puts)
+    assert stat.metadata == {"body": data.decode()}
+
+
+async def test_a_reader_overtaken_by_a_delete_finds_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "images"
+    writer = FilesystemStore(root)
+    await writer.put(KEY, b"0", metadata={"body": "0"})
+
+    def at(step: str) -> None:
+        if step == "data-opened":
+            anyio.from_thread.run(writer.delete, KEY)
+
+    with pytest.raises(ObjectMissing):
+        await FilesystemStore(root, at=at).stat(KEY)
 
 
 async def test_readers_see_bytes_and_metadata_of_one_put(tmp_path: Path) -> None:

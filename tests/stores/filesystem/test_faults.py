@@ -191,11 +191,12 @@ async def test_another_volume_in_its_place_is_noticed(tmp_path: Path, deed: str)
         await DEEDS[deed](store)
 
 
-async def test_a_volume_that_vanishes_while_listed_ends_no_listing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["{:03d}/a", "a/{:03d}"])
+async def test_a_volume_that_vanishes_while_listed_ends_no_listing(tmp_path: Path, key: str) -> None:
     root = tmp_path / "images"
-    store = FilesystemStore(root)
+    store = FilesystemStore(root, durable=False)
     for number in range(300):
-        await store.put(f"{number:03d}/a", b"")
+        await store.put(key.format(number), b"")
     entries = store.list()
     await anext(entries)
     root.rename(tmp_path / "elsewhere")
@@ -278,3 +279,14 @@ async def test_a_file_cut_while_read_is_a_fault(tmp_path: Path) -> None:
         await anext(pieces)
         with pytest.raises(StoreUnavailable, match="was cut at byte 1500000"):
             await anext(pieces)
+
+
+async def test_copying_a_large_file_can_be_cancelled(tmp_path: Path) -> None:
+    store = FilesystemStore(tmp_path / "images", durable=False)
+    (tmp_path / "body").touch()
+    os.truncate(tmp_path / "body", 4 * 2**30)
+    with anyio.move_on_after(0.05) as scope, anyio.fail_after(2):
+        await store.put("a", tmp_path / "body")
+    assert scope.cancelled_caught
+    assert list((tmp_path / "images" / ".drafts").iterdir()) == []
+    assert await listed(store) == []
