@@ -108,8 +108,6 @@ def _timed(strip: pyvips.Image, header: pyvips.Image, page_height: int) -> pyvip
 
 @contextmanager
 def _vendor_errors(media_type: str, format_: Format, limits: Limits) -> Iterator[None]:
-    # What earlier work only warned of would else be taken for the reason.
-    pyvips.vips_lib.vips_error_clear()
     try:
         yield
     except pyvips.Error as error:

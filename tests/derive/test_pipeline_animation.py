@@ -22,6 +22,7 @@ from tests.derive.drawing import (
     opened,
     put,
     quarters,
+    scene,
 )
 from tests.derive.drawing import corners_of as corners
 
@@ -156,6 +157,16 @@ def test_a_page_is_a_still_of_that_frame_and_formats_that_do_not_move_take_the_f
         made = base.derive(format_)
         assert (made.pages, made.height) == (1, 40)
         assert near(corners(opened(made.body)), [RED] * 4, 14)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_is_the_very_frame_that_moves(tmp_path: Path, kind: str) -> None:
+    turning = [scene(61, 47, seed) for seed in range(3)]
+    base = put(tmp_path, moving(kind, turning, [50, 60, 70]))
+    frames = frames_of(base.drawn(Format.WEBP, width=19, lossless=True))
+    for page, frame in enumerate(frames, start=1):
+        still = base.drawn(Format.WEBP, width=19, lossless=True, page=page).convert("RGBA")
+        assert (np.asarray(still) == np.asarray(frame)).all()
 
 
 def test_a_frame_shows_what_earlier_frames_left_standing(tmp_path: Path) -> None:

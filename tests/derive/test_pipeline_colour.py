@@ -208,10 +208,23 @@ def test_a_profile_that_cannot_be_meant_counts_as_srgb(tmp_path: Path, profile: 
     press = vips(scene(8, 8)).icc_transform("cmyk", input_profile="srgb").get("icc-profile-data")
     block = b"not a profile at all" * 20 if broken == "garbage" else bytes(press)
     base = put(tmp_path, saved(quarters(80, 60), "JPEG", quality=95, icc_profile=block))
-    image = base.drawn(profile=profile, width=40)
-    assert near(corners_of(seen_as_srgb(image)), CORNERS, 8)
-    own = image.info.get("icc_profile", b"")
-    assert bool(own) == (profile is Profile.P3)
+    for format_ in PROFILED:
+        image = base.drawn(format_, profile=profile, width=40)
+        assert bool(image.info.get("icc_profile")) == (profile is Profile.P3)
+        assert near(corners_of(seen_as_srgb(image)), CORNERS, 30)
+    ground = base.drawn(profile=profile, width=90, height=60, fit=Fit.PAD, background="ff0000")
+    assert near(np.asarray(seen_as_srgb(ground))[9, 1], (255, 0, 0), 3)
+
+
+@pytest.mark.parametrize("profile", [None, Profile.P3, Profile.ICC])
+def test_a_profile_beside_lab_numbers_is_not_theirs(tmp_path: Path, profile: Profile | None) -> None:
+    lab = vips(quarters(80, 60)).colourspace("lab").copy()
+    lab.set_type(pyvips.GValue.blob_type, "icc-profile-data", p3_profile())
+    base = put(tmp_path, lab.tiffsave_buffer(keep="icc"))
+    for options in OPTIONS:
+        image = base.drawn(profile=profile, **options)
+        assert bool(image.info.get("icc_profile")) == (profile is Profile.P3)
+        assert near(corners_of(seen_as_srgb(image)), CORNERS, 4)
 
 
 def test_colours_survive_a_profile_with_transparency(tmp_path: Path) -> None:

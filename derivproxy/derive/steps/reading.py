@@ -67,6 +67,7 @@ def scaled(source: Source, header: pyvips.Image, facts: Facts, planned: Plan) ->
             )
         ]
     if planned.crop is None:
+        # A WebP decoder that shrinks would place the parts that a frame changes on a coarser grid.
         return [_to(_load(source, planned.page), planned.scaled)]
     part = _in_rows(planned.crop, header)
     shrink = _shrink(header, planned, part)
