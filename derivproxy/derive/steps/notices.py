@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -18,6 +19,8 @@ from derivproxy.derive.steps import tags
 from grammar.names import Keep
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from derivproxy.derive.source import Source
 
 EXIF, XMP, IPTC, ICC, OTHER = 1, 2, 4, 8, 16
@@ -65,7 +68,7 @@ def find(header: pyvips.Image, source: Source) -> Notices:
     found = _xmp(_blob(header, "xmp-data")).or_else(_exif(_blob(header, "exif-data").removeprefix(b"Exif\0\0")))
     found = found.or_else(_iptc(_blob(header, "iptc-data")))
     if source.media_type == "image/tiff":
-        found = found.or_else(_exif(source.data if isinstance(source.data, bytes) else source.data.read_bytes()))
+        found = found.or_else(_tiff(source.data))
     return found.or_else(_text(header))
 
 
@@ -145,9 +148,16 @@ def _xmp_credit(root: ET.Element) -> str:
     return ""
 
 
-def _exif(block: bytes) -> Notices:
+def _exif(block: bytes | mmap) -> Notices:
     found = tags.exif_texts(block, frozenset({tags.COPYRIGHT, tags.ARTIST}))
     return Notices(_clean(found.get(tags.COPYRIGHT, "")), _clean(found.get(tags.ARTIST, "")))
+
+
+def _tiff(data: Path | bytes) -> Notices:
+    if isinstance(data, bytes):
+        return _exif(data)
+    with data.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as block:
+        return _exif(block)
 
 
 def _iptc(block: bytes) -> Notices:

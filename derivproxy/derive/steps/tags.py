@@ -6,6 +6,10 @@ Only what is asked for is looked at; whatever is cut short or points outside is 
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmap import mmap
 
 COPYRIGHT = 0x8298
 ARTIST = 0x013B
@@ -21,7 +25,7 @@ _IPTC_MARK = 0x1C
 _IPTC_EXTENDED = 0x8000
 
 
-def exif_texts(block: bytes, wanted: frozenset[int]) -> dict[int, str]:
+def exif_texts(block: bytes | mmap, wanted: frozenset[int]) -> dict[int, str]:
     """The *wanted* text tags of the first directory of a classic TIFF structure."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     found: dict[int, str] = {}
