@@ -35,8 +35,9 @@ class Auto:
         check_ident(self.ident)
         if self.suffix.format is not _SPEAKER or self.suffix.quality is not None:
             raise ValueError(f"the suffix of a request is a {_SPEAKER} without a quality, not {self.suffix}")
-        if self.quality != DEFAULT_QUALITY[_SPEAKER]:
-            replace(self.suffix, quality=self.quality)  # made only to hold the conditions
+        # Made only to hold the conditions, which the speaker's own default would break alone.
+        default = self.quality == DEFAULT_QUALITY[_SPEAKER]
+        replace(self.suffix, quality=1 if default else self.quality)
 
     def __str__(self) -> str:
         quality = "" if self.quality is None else f"-q{self.quality}"

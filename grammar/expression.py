@@ -170,7 +170,8 @@ def _repeated(
 def _run(
     part: OneOf, times: tuple[int, int | None], text: str, start: int, missed: dict[int, dict[str, None]]
 ) -> Places[int]:
-    # What _repeated does, at the price of a loop: an ident alone is 64 characters.
+    # What _repeated does, at the price of a loop: an ident alone is 64 characters. A run without an end is taken whole:
+    # in no expression here can what follows it begin with one of its own characters.
     least, most = times
     stop = len(text) if most is None else min(len(text), start + most)
     end = start
@@ -178,4 +179,4 @@ def _run(
         end += 1
     if most is None or end < start + most:
         missed.setdefault(end, {})[part.what] = None
-    return range(start + least, end + 1)
+    return range(end if most is None else start + least, end + 1) if end >= start + least else ()

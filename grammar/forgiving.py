@@ -66,7 +66,8 @@ _CHOICES = {"-enlarge": True, "-flip": True, "-srgb": "srgb"} | {
 
 
 def _forgiven(*formats: str) -> Expression:
-    options = Captured("options", Times(choice(*_OPTIONS.values()), 0, None))
+    # One of more options is there twice; an end here bounds what a refusal costs.
+    options = Captured("options", Times(choice(*_OPTIONS.values()), 0, len(_OPTIONS)))
     sized = sequence("-", _SIZE, options)
     return sequence(IDENT, maybe(sequence(maybe(sized), maybe(_SCALE), Captured("format", choice(*formats)))))
 

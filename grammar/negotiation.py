@@ -10,7 +10,7 @@ from grammar.choices import Format
 from grammar.conditions import ANIMATED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Mapping
 
     from grammar.names import Derivative
 
@@ -40,32 +40,31 @@ def negotiate(
     """
     auto = parse_auto(request) if isinstance(request, str) else request
     taken = read_accept(accept)
-    moving = animated and auto.suffix.page is None
-    fallback = _fallback(auto, taken, alpha=alpha, moving=moving and Format.GIF in formats)
-    best, weight = fallback, taken.weight(fallback.suffix.format.media_type)
-    for output, derivative in _candidates(auto, formats, moving=moving):
-        listed = taken.listed(output.media_type)
+    sayable = {output: name for output in formats if (name := auto.derivative(output)) is not None}
+    if animated and auto.suffix.page is None:
+        moving = {output: name for output, name in sayable.items() if _moves(output, taken)}
+        if moving:
+            return _best(moving, moving.get(Format.GIF), taken)
+    return _best(sayable, _still(auto, alpha=alpha), taken)
+
+
+def _moves(output: Format, taken: Accept) -> bool:
+    return output in ANIMATED and (taken.listed if output in PREFERENCE else taken.weight)(output.media_type) > 0
+
+
+def _still(auto: Auto, *, alpha: bool) -> Derivative:
+    # A png is lossless and cannot say so: the wish is kept although its word vanishes.
+    name = auto.derivative(Format.PNG if alpha or auto.suffix.lossless else Format.JPG)
+    assert name is not None  # noqa: S101 -- these two can say all else
+    return name
+
+
+def _best(names: Mapping[Format, Derivative], fallback: Derivative | None, taken: Accept) -> Derivative:
+    best, weight = fallback, taken.weight(fallback.suffix.format.media_type) if fallback else 0
+    for output in PREFERENCE:
+        listed = taken.listed(output.media_type) if output in names else 0
         # Level with the fallback is enough: who lists a newer format gets it.
         if listed and (listed > weight or (listed == weight and best is fallback)):
-            best, weight = derivative, listed
+            best, weight = names[output], listed
+    assert best is not None  # noqa: S101 -- without a fallback there is one that is listed
     return best
-
-
-def _candidates(auto: Auto, formats: Collection[Format], *, moving: bool) -> Iterator[tuple[Format, Derivative]]:
-    for output in PREFERENCE:
-        if output in formats and (output in ANIMATED or not moving):
-            derivative = auto.derivative(output)
-            if derivative is not None:
-                yield output, derivative
-
-
-def _fallback(auto: Auto, taken: Accept, *, alpha: bool, moving: bool) -> Derivative:
-    if moving and taken.weight(Format.GIF.media_type):
-        derivative = auto.derivative(Format.GIF)
-        if derivative is not None:
-            return derivative
-    # A png is lossless and cannot say so: the wish is kept although its word vanishes.
-    still = Format.PNG if alpha or auto.suffix.lossless else Format.JPG
-    derivative = auto.derivative(still)
-    assert derivative is not None  # noqa: S101
-    return derivative

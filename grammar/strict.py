@@ -11,7 +11,7 @@ from grammar.expression import Captured, Expression, OneOf, Times, choice, maybe
 IDENT_LENGTH = 64
 LONGEST_NAME = 211
 """Characters of the longest name there is."""
-LONGEST_SPELLING = 224
+LONGEST_SPELLING = 221
 """Characters of the longest text the ABNF generates: some more, which the context conditions refuse."""
 
 DIGIT = OneOf("0123456789", "a digit")
@@ -87,7 +87,7 @@ STEM = sequence(SIZE, *map(maybe, OPTIONS))
 # key        = name / rung                      ; what a store may hold
 SUFFIX = sequence(STEM, FORMAT)
 NAME = sequence(IDENT, maybe(sequence("-", SUFFIX)))
-RUNG = sequence(IDENT, "~", Captured("side", _number(5, "a width from 1 to 65535")))
-KEY = sequence(IDENT, maybe(choice(sequence("-", SUFFIX), sequence("~", RUNG.parts[2]))))
+_SIDE = Captured("side", _WIDTH)
+RUNG = sequence(IDENT, "~", _SIDE)
+KEY = sequence(IDENT, maybe(choice(sequence("-", SUFFIX), sequence("~", _SIDE))))
 AUTO = sequence(IDENT, "-", STEM, ".auto")
-REQUEST = sequence(IDENT, maybe(sequence("-", STEM, choice(FORMAT, ".auto"))))
