@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -274,6 +275,8 @@ def _brief(table: parts.Table) -> str:
 def main(given: Sequence[str] | None = None) -> int:
     """Run, print, write."""
     asked = arguments(given)
+    # Ended from outside, everything that was started is ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with ExitStack() as ending:
         scratch = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="derivproxy-bench-")))
         began = time.monotonic()

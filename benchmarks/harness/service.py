@@ -36,9 +36,13 @@ class Service(Server):
         # As quiet as the peers, which write no line for a request either.
         env = {"DERIVPROXY_LOG_LEVEL": "warning"}
         self.start([program, "serve", "--host", "127.0.0.1", "--port", str(port), "--data", self._data], port, env)
-        self._wait_until_ready()
-        token = (self._data / "token").read_text().strip()
-        self._idents = {photo.file: self._upload(place.photos / photo.file, token) for photo in photos}
+        try:
+            self._wait_until_ready()
+            token = (self._data / "token").read_text().strip()
+            self._idents = {photo.file: self._upload(place.photos / photo.file, token) for photo in photos}
+        except BaseException:
+            self.stop()
+            raise
 
     def _wait_until_ready(self, *, at_most_seconds: float = 60.0) -> None:
         deadline = time.monotonic() + at_most_seconds
