@@ -28,7 +28,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 serve: $(READY)  ## serve the sample photos at http://127.0.0.1:8080/
-	@$(BIN)/derivproxy --log-format console serve samples
+	@$(BIN)/derivproxy serve samples --log-format console
 
 test: $(READY)  ## the whole default test suite
 	@$(BIN)/python -m pytest

@@ -1,14 +1,14 @@
 """DATA: the one folder a node writes to. ``DATA/local`` is always safe to delete while nothing runs.
 
-    DATA/token                the write token made at the first start on loopback (0600)
-    DATA/store                the default store; the only copy there is
-    DATA/local/lock           held by the engine: one engine a machine and DATA
-    DATA/local/engine.sock    where HTTP workers reach the engine (0600)
-    DATA/local/metadata.sqlite
-    DATA/local/spool          uploads and large results under way; emptied at start
-    DATA/local/bases          verified copies of bases
-    DATA/local/hot            the disk tier
-    DATA/local/metrics        the counts of several workers; emptied at start
+DATA/token                the write token made at the first start on loopback (0600)
+DATA/store                the default store; the only copy there is
+DATA/local/lock           held by the engine: one engine a machine and DATA
+DATA/local/engine.sock    where HTTP workers reach the engine (0600)
+DATA/local/metadata.sqlite
+DATA/local/spool          uploads and large results under way; emptied at start
+DATA/local/bases          verified copies of bases
+DATA/local/hot            the disk tier
+DATA/local/metrics        the counts of several workers; emptied at start
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import secrets
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 class DataInUse(RuntimeError):
@@ -42,34 +42,42 @@ class DataFolder:
 
     @property
     def local(self) -> Path:
+        """What is safe to lose."""
         return self.root / "local"
 
     @property
     def socket(self) -> Path:
+        """Where the engine listens."""
         return self.local / "engine.sock"
 
     @property
     def database(self) -> Path:
+        """The metadata."""
         return self.local / "metadata.sqlite"
 
     @property
     def spool(self) -> Path:
+        """What is under way."""
         return self.local / "spool"
 
     @property
     def bases(self) -> Path:
+        """Copies of bases."""
         return self.local / "bases"
 
     @property
     def disk_tier(self) -> Path:
+        """The disk tier."""
         return self.local / "hot"
 
     @property
     def metrics(self) -> Path:
+        """Counts of several workers."""
         return self.local / "metrics"
 
     @property
     def token_file(self) -> Path:
+        """The token that was made."""
         return self.root / "token"
 
     def prepare(self) -> None:

@@ -47,7 +47,7 @@ def listen(host: str, port: int, *, next_free: bool) -> socket.socket:
                 f"cannot listen on {host} port {candidate}: {error.strerror}; "
                 "another --port (DERIVPROXY_PORT) or --host (DERIVPROXY_HOST) may do"
             ) from None
-        sock.setblocking(False)
+        sock.settimeout(0)
         return sock
     raise CannotListen(f"no free port from {port} to {last} on {host}; name one with --port (DERIVPROXY_PORT)")
 
@@ -87,5 +87,5 @@ def listen_unix(path: Path) -> socket.socket:
     sock.bind(str(path))
     path.chmod(0o600)
     sock.listen(_BACKLOG)
-    sock.setblocking(False)
+    sock.settimeout(0)
     return sock

@@ -94,7 +94,9 @@ class Policy:
     keys: tuple[bytes, ...] = field(default=(), repr=False)
 
     def authorise(self, name: Name, text: str, query: bytes, *, token_ok: bool, private: bool, now: float) -> bool:
-        """Whether *name* is let through by token or signature (``True``: not for shared caches) or free (``False``).
+        """Whether *name* is let through for this asker alone (``True``: not for shared caches) or for all (``False``).
+
+        A signature without expiry on a size of a public image is for all who have the address: caches may keep it.
 
         *text* is the name as asked for, which differs from ``str(name)`` only by ``.auto``; *query* is the raw query
         string, of which only ``s`` and ``e`` are looked at, and only where something is needed. *token_ok* says that
@@ -116,19 +118,24 @@ class Policy:
             raise NotAllowed(f"{text}: {reason}, and s={_shown(signature)} is not its signature; {self._remedy()}")
         if expires is not None and now > int(expires):
             raise NotAllowed(f"{text}: its signature was good until e={expires} (Unix seconds); ask for a new one")
-        return True
+        return private or expires is not None or self._reveals(name)
 
     def _closed(self, name: Name, text: str, *, private: bool) -> str | None:
         """Why this name is not for everybody, or ``None``."""
         if private:
             return "this image is private"
+        if self._reveals(name):
+            closed = "bases are closed" if isinstance(name, Base) else "derivatives that keep all metadata are closed"
+            return f"{closed}: they can tell where a photo was taken"
         if isinstance(name, Base):
-            return "bases are closed" if self.bases is Bases.CLOSED else None
-        if name.suffix.keep is Keep.META and self.bases is Bases.CLOSED:
-            return "derivatives that keep all metadata are closed, as bases are"
+            return None
         if not self.sizes.allows(text.partition("-")[2]):
             return "this suffix is not among the listed sizes"
         return None
+
+    def _reveals(self, name: Name) -> bool:
+        """Whether *name* gives what only those may have who may have bases."""
+        return self.bases is Bases.CLOSED and (isinstance(name, Base) or name.suffix.keep is Keep.META)
 
     def _remedy(self) -> str:
         remedy = "send the token as Authorization: Bearer"

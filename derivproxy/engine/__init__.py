@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from derivproxy.engine.client import EngineClient
 from derivproxy.engine.face import engine_face
+from derivproxy.engine.purges import Purges
 
-__all__ = ["EngineClient", "engine_face"]
+__all__ = ["EngineClient", "Purges", "engine_face"]

@@ -89,6 +89,14 @@ class EngineClient:
             self._absences.note(ident)
             raise
 
+    async def purged(self, worker: str, number: int) -> tuple[int, list[str]]:
+        """What was purged after *number*, once there is anything or a while has passed; asking says that was done.
+
+        Raises ``BadRequest`` where the engine cannot tell any more.
+        """
+        told = await self._asked("GET", f"/purged/{worker}/{number}")
+        return int(told["latest"]), list(told["idents"])
+
     async def alive(self) -> bool:
         """Whether the engine answers."""
         try:

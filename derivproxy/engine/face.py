@@ -5,6 +5,7 @@
     DELETE /images/{ident}                take it away
     DELETE /images/{ident}/derivatives    purge
     POST   /images/{ident}/recover        look for an image that the metadata does not know
+    GET    /purged/{worker}/{number}      the idents purged after that number, as soon as there are any
     GET    /alive
 
 The socket is for this user alone, so nobody is asked who they are. Nothing here is part of the interface: both ends are
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from derivproxy.delivery.answers import Answer
     from derivproxy.domain.images import Image
+    from derivproxy.engine.purges import Purges
     from derivproxy.updates import Added, Spooled
 
 CHUNK_BYTES = 1024 * 1024
@@ -69,15 +71,16 @@ class Updates(Protocol):
         ...
 
 
-def engine_face(*, runs: Runs, updates: Updates, log: FilteringBoundLogger) -> ASGIApp:
+def engine_face(*, runs: Runs, updates: Updates, purges: Purges, log: FilteringBoundLogger) -> ASGIApp:
     """The face as an ASGI callable. *log* hears of what nobody expected."""
-    handlers = _Handlers(updates)
+    handlers = _Handlers(updates, purges)
     routes = [
         Route("/run/{name}", _RunRoute(runs), methods=["POST"]),
         Route("/images", handlers.add, methods=["POST"]),
         Route("/images/{ident}", handlers.remove, methods=["DELETE"]),
         Route("/images/{ident}/derivatives", handlers.purge, methods=["DELETE"]),
         Route("/images/{ident}/recover", handlers.recover, methods=["POST"]),
+        Route("/purged/{worker}/{number}", handlers.purged),
         Route("/alive", handlers.alive),
     ]
     router = Router(routes, redirect_slashes=False)
@@ -148,8 +151,9 @@ class _RunRoute:
 class _Handlers:
     """Everything else: short, and done to its end whether or not the worker still waits."""
 
-    def __init__(self, updates: Updates) -> None:
+    def __init__(self, updates: Updates, purges: Purges) -> None:
         self._updates = updates
+        self._purges = purges
 
     async def add(self, request: Request) -> Response:
         spooled, said = unpack_upload(await request.json())
@@ -164,6 +168,13 @@ class _Handlers:
 
     async def recover(self, request: Request) -> Response:
         return JSONResponse(pack_image(await self._updates.recover(request.path_params["ident"])))
+
+    async def purged(self, request: Request) -> Response:
+        try:
+            latest, idents = await self._purges.after(request.path_params["worker"], int(request.path_params["number"]))
+        except LookupError as error:
+            raise BadRequest(str(error)) from None
+        return JSONResponse({"latest": latest, "idents": idents})
 
     async def alive(self, _: Request) -> Response:
         return JSONResponse({"alive": True})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from derivproxy.domain.errors import (
     UnknownImage,
 )
 from derivproxy.domain.images import ColourProfile, Facts, Image, Visibility
-from derivproxy.engine import EngineClient, engine_face
+from derivproxy.engine import EngineClient, Purges, engine_face
 from derivproxy.updates import Absences, Added, Spooled
 from grammar import Derivative
 
@@ -139,7 +140,8 @@ async def engine() -> AsyncIterator[Setting]:
         config.errorlog = None
         config.graceful_timeout = 0.2
         stop = asyncio.Event()
-        face = engine_face(runs=runs, updates=updates, log=structlog.get_logger())
+        purges = Purges(updates.purge, clock=time.monotonic)
+        face = engine_face(runs=runs, updates=updates, purges=purges, log=structlog.get_logger())
         server = asyncio.create_task(serve(face, config, shutdown_trigger=stop.wait, mode="asgi"))
         client = EngineClient(socket, absences=Absences(lambda: now[0]))
         await until(client.alive)

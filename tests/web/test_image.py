@@ -299,15 +299,18 @@ async def test_an_open_base_is_for_everybody() -> None:
     assert again.status_code == 304
 
 
-async def test_a_signature_opens_a_name_and_keeps_it_from_shared_caches() -> None:
+async def test_a_signature_opens_a_name_and_one_that_ends_keeps_it_from_shared_caches() -> None:
     it = service(policy=Policy(sizes=SizePolicy.parse(["none"]), keys=(KEY,)))
+    ending = sign(NAME, KEY, int(NOW) + 60)
     async with it.client() as client:
         refused = await client.get(f"/{NAME}")
-        signed = await client.get(f"/{NAME}?{sign(NAME, KEY)}")
+        lasting = await client.get(f"/{NAME}?{sign(NAME, KEY)}")
+        signed = await client.get(f"/{NAME}?{ending}")
         late = await client.get(f"/{NAME}?{sign(NAME, KEY, int(NOW) - 1)}")
-        known = await client.get(f"/{NAME}?{sign(NAME, KEY)}", headers={"if-none-match": signed.headers["etag"]})
+        known = await client.get(f"/{NAME}?{ending}", headers={"if-none-match": signed.headers["etag"]})
         unsigned = await client.get(f"/{NAME}", headers={"if-none-match": signed.headers["etag"]})
     assert (refused.status_code, late.status_code, unsigned.status_code) == (403, 403, 403)
+    assert (lasting.status_code, lasting.headers["cache-control"]) == (200, YEAR)
     assert (signed.status_code, signed.headers["cache-control"]) == (200, "private, no-cache")
     assert (known.status_code, known.headers["cache-control"]) == (304, "private, no-cache")
 

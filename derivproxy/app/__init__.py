@@ -1,0 +1,1 @@
+"""The composition root: DATA, sockets, processes, and who is introduced to whom."""

@@ -1,0 +1,149 @@
+"""The HTTP side put together: what answers in each process that has the listening socket."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from derivproxy import __version__
+from derivproxy.delivery import Delivery
+from derivproxy.domain.derivation import DERIVATION_VERSION
+from derivproxy.domain.errors import Fault
+from derivproxy.domain.policy import Policy, sign
+from derivproxy.stores import ObjectMissing
+from derivproxy.updates import Spool
+from derivproxy.web import Caching, ImageRoute, ImagesApi, Operations, Page, Token, create_app
+from grammar import picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from derivproxy.app.data import DataFolder
+    from derivproxy.app.rooms import Reading
+    from derivproxy.delivery.needs import Run
+    from derivproxy.domain.images import Image
+    from derivproxy.stores import Store
+    from derivproxy.web.front import Front
+    from derivproxy.web.needs import Recover, Updates
+    from derivproxy.web.page import Markup
+
+_WIDTHS = (320, 640, 1280)
+_FORMATS = ("avif", "webp", "jpg")
+_ASKED_EVERY_SECONDS = 2.0
+_NAME = re.compile(r"[0-9a-f]{64}-[^\s\",]+")
+
+
+class Readiness:
+    """Whether reads are right: the store was reached once. It is asked every few seconds at most."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._asked = float("-inf")
+        self._answers = False
+        self.store_was_reached = False
+
+    async def store_answers(self) -> bool:
+        """The store answers now, or did a moment ago."""
+        if self._clock() - self._asked >= _ASKED_EVERY_SECONDS:
+            self._asked = self._clock()
+            try:
+                await self._store.stat("is-it-there")
+            except ObjectMissing:
+                self._answers = True
+            except Fault:
+                self._answers = False
+            else:
+                self._answers = True
+            self.store_was_reached |= self._answers
+        return self._answers
+
+
+def delivery_of(read: Reading, run: Run) -> Delivery:
+    """The read path of a process."""
+    return Delivery(
+        tier=read.tier,
+        kept=read.kept,
+        bases=read.bases,
+        run=run,
+        facts=read.facts,
+        status=read.status,
+        spool=read.spool,
+        log=read.log,
+        expires_in=read.settings.derivative_expiry_seconds or None,
+    )
+
+
+def doorway(
+    read: Reading, data: DataFolder, *, delivery: Delivery, updates: Updates, recover: Recover, token: str | None
+) -> Front:
+    """The service as an ASGI callable."""
+    settings = read.settings
+    public_url = settings.public_url or ""
+    bearer = Token(token, remedy=_remedy(data, made=settings.token is None, on_loopback=settings.on_loopback))
+    page = Page(
+        catalogue=read.metadata,
+        markup=_markup(settings.policy),
+        public_url=public_url,
+        token_path=str(data.token_file.absolute()) if settings.token is None else "DERIVPROXY_TOKEN",
+    )
+    return create_app(
+        image=ImageRoute(
+            catalogue=read.metadata,
+            delivery=delivery,
+            recover=recover,
+            policy=settings.policy,
+            token=bearer,
+            caching=Caching(max_age=settings.max_age, cdn_max_age=settings.cdn_max_age),
+            version=DERIVATION_VERSION,
+            public_url=public_url,
+            clock=time.time,
+        ),
+        api=ImagesApi(
+            catalogue=read.metadata,
+            spool=Spool(read.spool),
+            updates=updates,
+            token=bearer,
+            file_bytes=settings.limits.file_bytes,
+            public_url=public_url,
+        ),
+        operations=Operations(
+            readiness=Readiness(read.store), catalogue=read.metadata, metrics=read.metrics, version=__version__
+        ),
+        page=page if settings.page_shown else None,
+        counters=read.metrics,
+        log=read.log,
+        access=structlog.get_logger().bind(part="access") if settings.log_level in ("debug", "info") else None,
+    )
+
+
+def _markup(policy: Policy) -> Markup:
+    """Writes ``<picture>`` elements that the size policy lets through: of listed sizes, or signed."""
+
+    def write(image: Image, prefix: str) -> str:
+        allowed = [width for width in _WIDTHS if all(policy.sizes.allows(f"{width}x.{word}") for word in _FORMATS)]
+        written = picture(
+            image.ident,
+            widths=allowed or _WIDTHS,
+            formats=_FORMATS,
+            alt=image.title,
+            sizes="(max-width: 40rem) 100vw, 20rem",
+            base_size=(image.facts.width, image.facts.height) if policy.sizes.everything else None,
+            public_url=prefix,
+        )
+        if allowed or not policy.keys:
+            return written
+        return _NAME.sub(lambda name: f"{name[0]}?{sign(name[0], policy.keys[0])}", written)
+
+    return write
+
+
+def _remedy(data: DataFolder, *, made: bool, on_loopback: bool) -> str:
+    if not made:
+        return "it is the one of DERIVPROXY_TOKEN"
+    if on_loopback:
+        return f"it is in {data.token_file.absolute()}"
+    return "set DERIVPROXY_TOKEN or DERIVPROXY_TOKEN_FILE, and start it again"
