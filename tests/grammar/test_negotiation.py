@@ -11,16 +11,11 @@ from hypothesis import strategies as st
 from grammar import Auto, BadName, Format, Suffix, adapt, negotiate, parse, parse_auto
 from grammar.accept import read_accept
 from tests.grammar.attempts import attempt
+from tests.grammar.cases import CHROME, OLD_SAFARI, SAFARI
 from tests.grammar.reference import IDENT
 from tests.grammar.strategies import spellings, suffixes
 
-CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 FIREFOX = "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"
-SAFARI = (
-    "image/webp,image/avif,image/jxl,image/heic,image/heic-sequence,video/*;q=0.8,image/png,image/svg+xml,"
-    "image/*;q=0.8,video/*;q=0.8,*/*;q=0.5"
-)
-OLD_SAFARI = "image/webp,image/png,image/svg+xml,image/*;q=0.8,video/*;q=0.8,*/*;q=0.5"
 BUNDLED = tuple(format_ for format_ in Format if format_ is not Format.JXL)
 
 
