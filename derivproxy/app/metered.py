@@ -67,11 +67,19 @@ class MeteredStore:
         md5: str | None = None,
         expires_in: float | None = None,
         create: bool = False,
+        durable: bool = True,
     ) -> ObjectStat:
         """As the store's."""
         with self._timed("put"):
             return await self.inner.put(
-                key, body, content_type=content_type, metadata=metadata, md5=md5, expires_in=expires_in, create=create
+                key,
+                body,
+                content_type=content_type,
+                metadata=metadata,
+                md5=md5,
+                expires_in=expires_in,
+                create=create,
+                durable=durable,
             )
 
     async def note_use(self, key: str, *, expires_in: float | None = None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,6 +18,7 @@ from derivproxy.delivery import Admission, Bases, Failures, Kept, Runs, WriteBac
 from derivproxy.derive.pool import Deriver
 from derivproxy.domain.derivation import DERIVATION_VERSION
 from derivproxy.domain.geometry import permit, plan
+from derivproxy.domain.status import State
 from derivproxy.engine import Purges
 from derivproxy.hot_tier import Digests, HotTier, MemoryTier
 from derivproxy.metadata import Metadata
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from derivproxy.web import Metrics
     from grammar import Suffix
 
+_KNOWN = 4096
 BASES_BUDGET_BYTES = 4 * 2**30
 """Verified copies of bases of a store that is not on this machine."""
 
@@ -56,10 +58,19 @@ class Reading:
     spool: Path
     metrics: Metrics
     log: FilteringBoundLogger
+    known: dict[str, Facts] = field(default_factory=dict)
 
     async def facts(self, ident: str) -> Facts:
         """The facts of a live image. Raises ``UnknownImage``."""
-        return (await self.metadata.image(ident)).facts
+        known = self.known.get(ident)
+        # The facts of an ident are those of its bytes and never change; whether it is live may.
+        if known is not None and self.metadata.status(ident).state in (State.LIVE, State.PRIVATE):
+            return known
+        facts = (await self.metadata.image(ident)).facts
+        if len(self.known) >= _KNOWN:
+            self.known.pop(next(iter(self.known)))
+        self.known[ident] = facts
+        return facts
 
     async def status(self, ident: str) -> Status:
         """What *ident* is now."""

@@ -109,6 +109,8 @@ class Kept:
             metadata=label.to_metadata(),
             md5=held.md5,
             expires_in=expires_in,
+            # It can be made again, and is believed only where its bytes have its MD5: no waiting for the disk.
+            durable=False,
         )
 
     async def note_use(self, name: str, *, expires_in: float | None = None) -> None:

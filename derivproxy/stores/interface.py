@@ -136,8 +136,12 @@ class Store(Protocol):
         md5: str | None = None,
         expires_in: float | None = None,
         create: bool = False,
+        durable: bool = True,
     ) -> ObjectStat:
         """Keep *body* under *key*, replacing what was there, bytes and metadata together; durable when it returns.
+
+        With *durable* off a store may leave it to the system when it is written: after a power failure it may be gone,
+        or its bytes may not be those of its *md5*. It is for what can be made again.
 
         With *md5*, bytes of another digest raise ``WrongDigest`` and nothing is kept. With *create*, an object that is
         there raises ``ObjectExists``. With *expires_in* seconds, which is more than 0, it expires (see ``Promises``).

@@ -87,6 +87,7 @@ class MemoryStore:
         md5: str | None = None,
         expires_in: float | None = None,
         create: bool = False,
+        durable: bool = True,  # noqa: ARG002 - memory knows no difference
     ) -> ObjectStat:
         await self._called("put", key)
         if isinstance(body, Path):

@@ -64,6 +64,8 @@ class FilesystemStore:
         clean_drafts(volume)
         self._volume = volume
         self._objects = Objects(volume, clock_ns=clock_ns, at=at)
+        hasty = Volume(self.root, durable=False, randomness=randomness)
+        self._hasty = Objects(hasty, clock_ns=clock_ns, at=at)
         self._evictor = Evictor(objects=self._objects, evictable=evictable, clock_ns=clock_ns)
         self._clock_ns = clock_ns
         self._at = at
@@ -110,13 +112,15 @@ class FilesystemStore:
         md5: str | None = None,
         expires_in: float | None = None,
         create: bool = False,
+        durable: bool = True,
     ) -> ObjectStat:
         """See ``Store.put``."""
         check_key(key)
         check_description(content_type, metadata, expires_in)
         doing = f"put {key!r} in {self.root}"
         kept = dict(metadata or {})
-        draft = Draft(self._volume, doing)
+        objects = self._objects if durable else self._hasty
+        draft = Draft(objects.volume, doing)
 
         def commit() -> ObjectStat:
             if md5 is not None and draft.md5 != md5.lower():
@@ -124,7 +128,7 @@ class FilesystemStore:
             self._at("draft-written")
             expires = None if expires_in is None else self._clock_ns() / 1e9 + expires_in
             said = Description(content_type=content_type, metadata=kept, expires=expires)
-            return self._guard(doing, lambda: self._objects.commit(key, draft, said, create=create))
+            return self._guard(doing, lambda: objects.commit(key, draft, said, create=create))
 
         def write_and_commit(data: bytes) -> ObjectStat:
             draft.write(data)

@@ -162,6 +162,18 @@ async def test_puts_within_one_tick_of_the_clock_are_told_apart(tmp_path: Path) 
     assert all(one != other for one, other in pairwise(times))
 
 
+async def test_creating_never_replaces_what_another_program_put_there(tmp_path: Path) -> None:
+    def at(step: str) -> None:
+        if step == "sidecar-renamed":
+            # It knows nothing of our locks.
+            (tmp_path / "a").write_bytes(b"theirs")
+
+    with pytest.raises(ObjectExists):
+        await FilesystemStore(tmp_path, at=at).put("a", b"ours", metadata={"n": "1"}, create=True)
+    stat, data = await whole(FilesystemStore(tmp_path), "a")
+    assert (data, stat.metadata) == (b"theirs", {})
+
+
 async def test_a_key_inside_an_object_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     store = FilesystemStore(tmp_path)
     await store.put("a", b"1")

@@ -53,6 +53,7 @@ async def test_a_listing_takes_constant_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_a_listing_of_many_takes_constant_memory(tmp_path: Path) -> None:
     store = FilesystemStore(tmp_path / "many")
     keys = make(store.root, 20_000, 10)
