@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivproxy.stores import CHUNK_BYTES
-
 if TYPE_CHECKING:
     from derivproxy.stores import ObjectStat, Store
+
+
+_CHUNK_BYTES = 1024 * 1024
 
 
 async def content(store: Store, key: str, start: int = 0, stop: int | None = None) -> bytes:
@@ -20,7 +21,7 @@ async def whole(store: Store, key: str, start: int = 0, stop: int | None = None)
     pieces = []
     async with store.open(key, start=start, stop=stop, newest=True) as opened:
         async for piece in opened:
-            if not 0 < len(piece) <= CHUNK_BYTES:
-                raise AssertionError(f"a chunk of {len(piece)} bytes: it has 1 to {CHUNK_BYTES}")
+            if not 0 < len(piece) <= _CHUNK_BYTES:
+                raise AssertionError(f"a chunk of {len(piece)} bytes: it has 1 to {_CHUNK_BYTES}")
             pieces.append(bytes(piece))
         return opened.stat, b"".join(pieces)
