@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING
 
 import structlog
 
 from derivproxy import __version__
+from derivproxy.app.markup import markup_within
 from derivproxy.delivery import Delivery
 from derivproxy.domain.derivation import DERIVATION_VERSION
 from derivproxy.domain.errors import Fault
-from derivproxy.domain.policy import Policy, sign
 from derivproxy.stores import ObjectMissing
 from derivproxy.updates import Spool
 from derivproxy.web import Caching, ImageRoute, ImagesApi, Operations, Page, Token, create_app
-from grammar import picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,16 +22,11 @@ if TYPE_CHECKING:
     from derivproxy.app.data import DataFolder
     from derivproxy.app.rooms import Reading
     from derivproxy.delivery.needs import Run
-    from derivproxy.domain.images import Image
     from derivproxy.stores import Store
     from derivproxy.web.front import Front
     from derivproxy.web.needs import Recover, Updates
-    from derivproxy.web.page import Markup
 
-_WIDTHS = (320, 640, 1280)
-_FORMATS = ("avif", "webp", "jpg")
 _ASKED_EVERY_SECONDS = 2.0
-_NAME = re.compile(r"[0-9a-f]{64}-[^\s\",]+")
 
 
 class Readiness:
@@ -86,7 +79,7 @@ def doorway(
     bearer = Token(token, remedy=_remedy(data, made=settings.token is None, on_loopback=settings.on_loopback))
     page = Page(
         catalogue=read.metadata,
-        markup=_markup(settings.policy),
+        markup=markup_within(settings.policy),
         public_url=public_url,
         token_path=str(data.token_file.absolute()) if settings.token is None else "DERIVPROXY_TOKEN",
     )
@@ -118,27 +111,6 @@ def doorway(
         log=read.log,
         access=structlog.get_logger().bind(part="access") if settings.log_level in ("debug", "info") else None,
     )
-
-
-def _markup(policy: Policy) -> Markup:
-    """Writes ``<picture>`` elements that the size policy lets through: of listed sizes, or signed."""
-
-    def write(image: Image, prefix: str) -> str:
-        allowed = [width for width in _WIDTHS if all(policy.sizes.allows(f"{width}x.{word}") for word in _FORMATS)]
-        written = picture(
-            image.ident,
-            widths=allowed or _WIDTHS,
-            formats=_FORMATS,
-            alt=image.title,
-            sizes="(max-width: 40rem) 100vw, 20rem",
-            base_size=(image.facts.width, image.facts.height) if policy.sizes.everything else None,
-            public_url=prefix,
-        )
-        if allowed or not policy.keys:
-            return written
-        return _NAME.sub(lambda name: f"{name[0]}?{sign(name[0], policy.keys[0])}", written)
-
-    return write
 
 
 def _remedy(data: DataFolder, *, made: bool, on_loopback: bool) -> str:

@@ -10,6 +10,7 @@ document.addEventListener("click", async (event) => {
   } catch {
     document.execCommand("copy"); // the clipboard interface exists only where the page came over TLS or loopback
   }
+  button.focus(); // selecting took it away
   button.textContent = "Copied";
   setTimeout(() => { button.textContent = "Copy"; }, 1500);
 });
@@ -19,21 +20,24 @@ if (drop) {
   const news = document.getElementById("news");
   const dialog = document.getElementById("ask");
   const field = dialog.querySelector("input");
+  const refused = document.getElementById("refused");
   const input = drop.querySelector("input");
   const here = document.querySelector("main");
   const root = drop.dataset.root;
 
-  const askToken = () => new Promise((resolve) => {
+  const askToken = (why) => new Promise((resolve) => {
     field.value = "";
+    refused.textContent = why;
+    refused.hidden = !why;
     dialog.returnValue = "";
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok" ? field.value.trim() : ""), { once: true });
     dialog.showModal();
   });
 
-  const token = async () => {
-    let kept = sessionStorage.getItem("derivproxy-token") || "";
+  const token = async (why) => {
+    let kept = why ? "" : sessionStorage.getItem("derivproxy-token") || "";
     if (!kept) {
-      kept = await askToken();
+      kept = await askToken(why);
       if (kept) sessionStorage.setItem("derivproxy-token", kept);
     }
     return kept;
@@ -62,23 +66,29 @@ if (drop) {
 
   const take = async (files) => {
     for (const file of files) {
-      let secret = await token();
-      if (!secret) return;
       const line = document.createElement("li");
       const bar = document.createElement("progress");
       bar.value = 0;
       bar.setAttribute("aria-label", `uploading ${file.name}`);
       line.append(`${file.name} `, bar);
-      news.prepend(line);
-      const { status, body } = await send(file, secret, bar);
+      let answer = { status: 401, body: { detail: "" } };
+      while (answer.status === 401) {
+        const secret = await token(answer.body.detail);
+        if (!secret) {
+          line.remove();
+          return;
+        }
+        news.prepend(line);
+        answer = await send(file, secret, bar);
+        if (answer.status === 401) sessionStorage.removeItem("derivproxy-token");
+      }
+      const { status, body } = answer;
       if (status === 200 || status === 201) {
         line.textContent = `${file.name}: ${status === 201 ? "added" : "was here already"}`;
         await show(body.ident);
       } else {
-        if (status === 401) sessionStorage.removeItem("derivproxy-token");
         line.className = "wrong";
         line.textContent = `${file.name}: ${body.detail || `status ${status}`}`;
-        if (status === 401) return;
       }
     }
   };
