@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def open_source(path: Path, limits: Limits) -> Source:
         if state.st_size > limits.file_bytes:
             raise TooLarge(f"{state.st_size} bytes; a file may have {limits.file_bytes} (DERIVPROXY_MAX_FILE_BYTES)")
         media_type = sniff(os.pread(number, HEAD_BYTES, 0))
-        with mmap(number, 0, access=ACCESS_READ) as data:
+        with _mapped(number, state.st_size, limits) as data:
             header = _READERS[media_type](data, limits)
     except IndexError:
         raise Undecodable(f"the {media_type} breaks off inside its header; put in the whole file") from None
@@ -65,3 +66,15 @@ def open_source(path: Path, limits: Limits) -> Source:
     return Source(
         data=path if header.clean is None else header.clean, media_type=media_type, size=state.st_size, header=header
     )
+
+
+def _mapped(number: int, size: int, limits: Limits) -> mmap:
+    try:
+        return mmap(number, 0, access=ACCESS_READ)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        raise TooLarge(
+            f"{size} bytes do not fit into the {limits.memory_bytes} of a deriving process; send a smaller file, or "
+            "raise DERIVPROXY_MAX_MEMORY_BYTES"
+        ) from None

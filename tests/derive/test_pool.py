@@ -23,6 +23,7 @@ from derivproxy.domain.errors import (
     CropOutside,
     DerivationFailed,
     DiskFull,
+    TooLarge,
     TooManyPixels,
     TooSlow,
     Unavailable,
@@ -429,3 +430,17 @@ async def test_a_deriving_process_is_small_and_knows_nothing_of_the_web(tmp_path
     program = "import sys, derivproxy.derive.worker; print(*sys.modules)"
     found = (await anyio.run_process([sys.executable, "-c", program])).stdout.decode().split()
     assert not {"asyncio", "anyio", "starlette", "hypercorn", "sqlite3", "structlog", "httpx", "numpy"} & set(found)
+
+
+async def test_a_file_larger_than_the_room_of_a_process_is_refused_and_the_process_lives(tmp_path: Path) -> None:
+    photo = hostile.encoded(".jpg")
+    path = tmp_path / "image"
+    with path.open("wb") as file:
+        file.write(photo)
+        file.truncate(2 * 2**30)  # a hole: it takes no room on the disk
+    limits = Limits(file_bytes=3 * 2**30)
+    async with deriving(tmp_path, limits=limits) as deriver:
+        pids = deriver.pids()
+        with pytest.raises(TooLarge, match=r"2147483648 bytes .* DERIVPROXY_MAX_MEMORY_BYTES"):
+            await deriver.examine(path, md5="0" * 32)
+        assert deriver.pids() == pids
