@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Route
 
 from derivproxy.domain.errors import Fault
 from derivproxy.web.exchange import ClientLeft, Exchange
@@ -20,7 +21,7 @@ from derivproxy.web.problems import Problem, ProblemRaised
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from starlette.types import ASGIApp
+    from starlette.routing import Router
 
     from derivproxy.web.exchange import Receive, Scope, Send
     from derivproxy.web.needs import Counters, Log
@@ -40,7 +41,7 @@ class Front:
         self,
         *,
         image: Callable[[Exchange], Awaitable[None]],
-        router: ASGIApp,
+        router: Router,
         routed: Collection[str],
         counters: Counters,
         new_id: Callable[[], str],
@@ -49,6 +50,7 @@ class Front:
     ) -> None:
         self._image = image
         self._router = router
+        self._routes = [route for route in router.routes if isinstance(route, Route)]
         self._routed = frozenset(routed)
         self._counters = counters
         self._new_id = new_id
@@ -106,9 +108,8 @@ class Front:
         scope["derivproxy"] = exchange
         try:
             await self._router(scope, exchange.receive, exchange.relay)
-        except HTTPException as error:
-            allow = (error.headers or {}).get("Allow", "")
-            methods = ", ".join(sorted({*filter(None, allow.split(", ")), "OPTIONS"}))
+        except HTTPException:  # the one that a router raises: the path is there, the method is not
+            methods = ", ".join(sorted(self._methods(scope)))
             if exchange.method == "OPTIONS":
                 await exchange.answer(204, [(b"allow", methods.encode("ascii"))])
                 return
@@ -119,6 +120,11 @@ class Front:
             route = scope.get("route")
             if route is not None:
                 exchange.route = route.name
+
+    def _methods(self, scope: Scope) -> set[str]:
+        """What the path of *scope* answers: it may be the path of several routes."""
+        here = [route for route in self._routes if route.matches(scope)[0] is not Match.NONE]
+        return {"OPTIONS"}.union(*(route.methods or () for route in here))
 
     async def _fail(self, exchange: Exchange, problem: Problem, cause: Exception | None) -> None:
         """Answer with *problem*; where an answer has begun, cut it by raising: half an image must not look whole."""

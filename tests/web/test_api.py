@@ -163,6 +163,20 @@ async def test_routes_that_are_not_there_say_so() -> None:
     assert all("access-control-allow-origin" not in got.headers for got in (nothing, wrong, asked))
 
 
+async def test_a_path_of_several_routes_tells_the_methods_of_all() -> None:
+    async with Service().client() as client:
+        for path, methods in {
+            "/api/images": "GET, HEAD, OPTIONS, POST",
+            f"/api/images/{IDENT}": "DELETE, GET, HEAD, OPTIONS",
+            f"/api/images/{IDENT}/derivatives": "DELETE, OPTIONS",
+            "/healthz": "GET, HEAD, OPTIONS",
+        }.items():
+            wrong, asked = await client.put(path), await client.options(path)
+            assert (wrong.status_code, wrong.headers["allow"]) == (405, methods)
+            assert methods in wrong.json()["detail"]
+            assert (asked.status_code, asked.headers["allow"]) == (204, methods)
+
+
 async def test_health_readiness_metrics_and_what_browsers_ask_for() -> None:
     it = Service()
     async with it.client() as client:
