@@ -79,7 +79,8 @@ FORGIVEN_REQUEST = _forgiven(*_FORMATS, ".auto")
 
 _EXPRESSION = re.compile(pattern(FORGIVEN_REQUEST))
 _OPTION = re.compile("|".join(pattern(Captured(name, option)) for name, option in _OPTIONS.items()))
-_LOWER = {ord(upper): ord(upper) + 32 for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+# Not str.lower(): that makes ASCII of the Kelvin sign.
+LOWER = {ord(upper): ord(upper) + 32 for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _DIGITS = re.compile("[0-9]+")
 
 
@@ -104,8 +105,7 @@ class Draft:
 
 def read_draft(text: str, *, auto: bool) -> Draft:
     """Read *text* with forgiveness, with ``.auto`` among the formats where *auto* is true. Raises :class:`BadName`."""
-    # Not str.lower(): that makes ASCII of the Kelvin sign.
-    low = text[: LONGEST_FORGIVEN + 1].translate(_LOWER)
+    low = text[: LONGEST_FORGIVEN + 1].translate(LOWER)
     found = _EXPRESSION.fullmatch(low) if len(low) <= LONGEST_FORGIVEN else None
     if found is None or (found["format"] == ".auto" and not auto):
         position, expected = furthest(FORGIVEN_REQUEST if auto else FORGIVEN, low) or (len(low), ())

@@ -102,8 +102,10 @@ def _anchor(text: str) -> Anchor:
 
 
 def refuse(text: str, expression: Expression) -> NoReturn:
-    """Raise :class:`BadName` with the place where *text* leaves *expression*. Looks at its beginning alone."""
-    # One character more than any spelling has: what the cut takes away can no longer be the first fault.
-    missed = furthest(expression, text[: LONGEST_SPELLING + 1])
+    """Raise :class:`BadName` with the place where *text* leaves *expression*.
+
+    No strict expression repeats anything without an end, so of a long text only the beginning is looked at.
+    """
+    missed = furthest(expression, text)
     assert missed is not None, "a text that is accepted is not refused"  # noqa: S101 -- callers tried it
     raise BadName(text, *missed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 import grammar
 from grammar import BadName, parse, parse_key, parse_suffix
-from grammar.expression import furthest, pattern
-from grammar.strict import KEY, NAME
+from grammar.expression import Captured, Choice, Expression, OneOf, Sequence, Times, Word, furthest, pattern
+from grammar.strict import FORMAT, KEY, NAME, OPTIONS
 from tests.grammar.attempts import attempt
 from tests.grammar.reference import IDENT, conditions_hold
 from tests.grammar.strategies import mutated, spellings, texts, whole
@@ -42,7 +43,7 @@ def accepted(text: str, *, keys: bool) -> bool:
     return not isinstance(attempt(parse_key if keys else parse, text), BadName)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=600)
 @given(texts)
 @example("")
 @example(IDENT)
@@ -59,6 +60,38 @@ def test_the_parser_takes_what_the_abnf_generates_and_the_conditions_allow(text:
         spelled = generated(rule, text)
         assert spelled == (re.fullmatch(pattern(KEY if keys else NAME), text) is not None)
         assert accepted(text, keys=keys) == (spelled and conditions_hold(text))
+
+
+@settings(max_examples=500)
+@given(st.from_regex(pattern(KEY), fullmatch=True, alphabet=st.characters(codec="ascii")))
+def test_the_abnf_generates_what_the_expression_does(text: str) -> None:
+    assert generated("key", text)
+
+
+def _shapes(expression: Expression) -> set[str]:
+    """Every word and every way through *expression*, with one digit standing for all."""
+    match expression:
+        case Word(text):
+            return {text}
+        case OneOf(characters):
+            return {characters[0]}
+        case Captured(_, part):
+            return _shapes(part)
+        case Choice(parts):
+            return set().union(*map(_shapes, parts))
+        case Sequence(parts):
+            return {"".join(texts) for texts in product(*map(_shapes, parts))}
+        case Times(part, least, most):
+            return {text * times for text in _shapes(part) for times in {least, max(least, 1), most or least}}
+
+
+def test_every_word_of_every_option_is_in_the_abnf() -> None:
+    spelled = [shape for option in OPTIONS for shape in _shapes(option)]
+    assert len(spelled) > 100
+    for shape in spelled:
+        assert generated("name", f"{IDENT}-1x1{shape}.jpg"), shape
+    for output in _shapes(FORMAT):
+        assert generated("name", f"{IDENT}-x{output}"), output
 
 
 def test_legal_names_broken_conditions_and_broken_spellings_are_all_tried() -> None:

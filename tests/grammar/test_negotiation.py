@@ -176,6 +176,7 @@ WEIGHTS = {
     'c/d,x/y;a="image/avif, image/webp': {"c/d": 1000},
     "image,image/,/webp,*/webp,a/b/c,a b/c,a/b c": {},
     "a/b;q=0.2,a/b;q=0.7,a/b": {"a/b": 1000},
+    "a/b,a/b;q=0.2": {"a/b": 1000},
     "*/*;q=0.1,image/*;q=0.3": {"*/*": 100, "image/*": 300},
     "a/b;;q=0.5;": {"a/b": 500},
     "": {"*/*": 1000},
