@@ -141,7 +141,11 @@ class Front:
         body = problem.body()
         image = exchange.route == "name"
         guarded = exchange.guarded or b"authorization" in exchange.headers
-        await exchange.answer(problem.status, problem.raw_headers(len(body), image=image, guarded=guarded), body)
+        lines = problem.raw_headers(len(body), image=image, guarded=guarded)
+        if image and exchange.path.endswith(".auto"):
+            # What one format cannot hold, another may: no cache tells one asker what it told another.
+            lines.append((b"vary", b"Accept"))
+        await exchange.answer(problem.status, lines, body)
 
     def _tell(self, exchange: Exchange, seconds: float) -> None:
         assert self._access is not None  # noqa: S101 - asked by the one caller

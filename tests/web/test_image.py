@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from derivproxy.delivery.answers import Found
-from derivproxy.domain.errors import CropOutside, Overloaded, StoreUnavailable
+from derivproxy.domain.errors import CannotEncode, CropOutside, Overloaded, StoreUnavailable
 from derivproxy.domain.images import Visibility
 from derivproxy.domain.policy import Bases, Policy, SizePolicy, sign
 from derivproxy.web import Caching
@@ -166,6 +166,16 @@ async def test_auto_picks_the_format_and_says_which(accept: str, ending: str) ->
     assert got.headers["content-location"] == real
     assert got.headers["cache-control"] == "public, max-age=3600"
     assert it.delivery.asked == [real]
+
+
+async def test_what_auto_is_refused_for_one_format_is_not_kept_for_all() -> None:
+    it = service()
+    it.delivery.cold[f"{IDENT}-300x.webp"] = CannotEncode("a webp has sides of 16383 at most")
+    async with it.client() as client:
+        got = await client.get(f"/{IDENT}-300x.auto", headers={"accept": "image/webp"})
+        named = await client.get(f"/{IDENT}-300x.webp")
+    assert (got.status_code, got.headers["cache-control"], got.headers["vary"]) == (422, "public, max-age=10", "Accept")
+    assert (named.status_code, "vary" in named.headers) == (422, False)
 
 
 async def test_auto_of_a_base_with_alpha_falls_back_to_png() -> None:
