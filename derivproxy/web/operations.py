@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from derivproxy.web.metrics import Metrics
     from derivproxy.web.needs import Catalogue
 
+_NOSNIFF = {"x-content-type-options": "nosniff"}
 ROBOTS = b"User-agent: *\nDisallow: /api/\nDisallow: /metrics\n"
 
 
@@ -54,13 +55,13 @@ class Operations:
 
     async def metrics(self, _: Request) -> Response:
         """``GET /metrics``: all processes of the machine as one."""
-        headers = {"content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store"}
+        headers = {"content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store", **_NOSNIFF}
         self._metrics.revision(await self._catalogue.revision())
         return Response(self._metrics.exposition(), headers=headers)
 
     async def robots(self, _: Request) -> Response:
         """``GET /robots.txt``: images may be indexed, the interface need not be."""
-        return Response(ROBOTS, media_type="text/plain", headers={"cache-control": "public, max-age=86400"})
+        return Response(ROBOTS, media_type="text/plain", headers={"cache-control": "public, max-age=86400", **_NOSNIFF})
 
     async def favicon(self, _: Request) -> Response:
         """``GET /favicon.ico``: there is none, which browsers need to be told once a day at most."""

@@ -189,7 +189,8 @@ async def test_health_readiness_metrics_and_what_browsers_ask_for() -> None:
         metrics = await client.get("/metrics")
         assert (await client.head("/healthz")).content == b""
         assert (await client.get("/favicon.ico")).status_code == 204
-        assert "Disallow: /api/" in (await client.get("/robots.txt")).text
+        assert "Disallow: /api/" in (robots := await client.get("/robots.txt")).text
+    assert all(got.headers["x-content-type-options"] == "nosniff" for got in (lost, starting, metrics, robots))
     assert (starting.status_code, starting.headers["retry-after"]) == (503, "1")
     assert "derivproxy_revision 0.0" in metrics.text
     assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
