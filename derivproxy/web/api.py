@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from starlette.responses import Response
 
 from derivproxy.domain.errors import BadRequest, TooLarge
@@ -27,6 +28,8 @@ _LIMIT = re.compile(r"[1-9][0-9]{0,2}|1000")
 _LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
 DEFAULT_LIMIT = 100
 MOST_LIMIT = 1000
+STALL_SECONDS = 30.0
+"""How long an upload may be silent: whoever says no more must not keep a connection and a file for ever."""
 
 
 class Json(Response):
@@ -185,7 +188,15 @@ def parameters(request: Request, *, single: Collection[str] = (), repeated: Coll
 
 
 async def _body(request: Request) -> AsyncIterator[bytes]:
-    async for chunk in request.stream():
+    chunks = request.stream()
+    while True:
+        with anyio.move_on_after(STALL_SECONDS) as silence:
+            chunk = await anext(chunks, None)
+        if silence.cancelled_caught:
+            detail = f"nothing of the body came for {STALL_SECONDS:g} seconds; send it again, without such a pause"
+            raise ProblemRaised(Problem.of("upload-stalled", detail))
+        if chunk is None:
+            return
         if chunk:
             yield chunk
 

@@ -60,6 +60,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "blocked": Kind(403, "Blocked"),
         "not-found": Kind(404, "No such page or route"),
         "method-not-allowed": Kind(405, "Method not allowed here"),
+        "upload-stalled": Kind(408, "The upload went silent"),
         "precondition-failed": Kind(412, "The precondition does not hold"),
         "range-not-satisfiable": Kind(416, "The range lies outside the bytes"),
         "fault": Kind(500, "A fault without a code"),

@@ -27,7 +27,8 @@ def test_every_fault_has_its_status(fault: type[Fault]) -> None:
 
 
 def test_no_row_of_the_table_is_for_nothing() -> None:
-    of_http = {"blocked", "not-found", "method-not-allowed", "precondition-failed", "range-not-satisfiable", "internal"}
+    of_http = {"blocked", "not-found", "method-not-allowed", "upload-stalled"}
+    of_http |= {"precondition-failed", "range-not-satisfiable", "internal"}
     assert set(KINDS) == {each.code for each in every_fault() if each.__module__ == errors.__name__} | of_http
 
 

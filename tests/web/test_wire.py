@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from derivproxy.delivery.answers import Answer
 from derivproxy.domain.errors import BaseDamaged, Fault
+from derivproxy.web import api, exchange
 from tests.web.service import TOKEN, Service, connected, get, say, served, status_of
 from tests.web.stand_ins import answer, make_image
 
@@ -218,6 +219,26 @@ async def test_who_goes_on_sending_after_the_answer_is_cut_off_and_leaves_nothin
         assert len(asyncio.all_tasks()) <= before
     assert ("add", 401, "") in it.counters.counted
     assert ("name", 200, "memory") in it.counters.counted
+
+
+@pytest.mark.parametrize("length", [b"content-length: 100", b"transfer-encoding: chunked"])
+async def test_an_upload_that_goes_silent_is_ended_and_a_slow_one_is_not(
+    length: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(exchange, "LINGER_SECONDS", 0.1)
+    it = service()
+    async with served(it.app) as address, connected(address) as (reader, writer):
+        writer.write(get(b"/api/images", AUTHORISED, length, method=b"POST"))
+        for _ in range(5):  # longer in all than silence may last
+            writer.write(b"1" if length.startswith(b"content") else b"1\r\n1\r\n")
+            await asyncio.sleep(0.1)
+        assert it.counters.counted == []
+        said = await asyncio.wait_for(reader.read(), 5)
+    assert status_of(said) == 408
+    assert b'"code": "upload-stalled"' in said
+    assert it.updates.received == 0
+    assert list(it.spool_folder.iterdir()) == []
 
 
 async def test_an_upload_that_waits_to_be_asked_is_asked() -> None:
