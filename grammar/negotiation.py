@@ -40,16 +40,14 @@ def negotiate(
     """
     auto = parse_auto(request) if isinstance(request, str) else request
     taken = read_accept(accept)
-    sayable = {output: name for output in formats if (name := auto.derivative(output)) is not None}
+    listed = [output for output in PREFERENCE if output in formats and taken.listed(output.media_type)]
+    names = {output: name for output in listed if (name := auto.derivative(output)) is not None}
     if animated and auto.suffix.page is None:
-        moving = {output: name for output, name in sayable.items() if _moves(output, taken)}
-        if moving:
-            return _best(moving, moving.get(Format.GIF), taken)
-    return _best(sayable, _still(auto, alpha=alpha), taken)
-
-
-def _moves(output: Format, taken: Accept) -> bool:
-    return output in ANIMATED and (taken.listed if output in PREFERENCE else taken.weight)(output.media_type) > 0
+        moving = {output: name for output, name in names.items() if output in ANIMATED}
+        gif = auto.derivative(Format.GIF) if Format.GIF in formats and taken.weight(Format.GIF.media_type) else None
+        if moving or gif is not None:
+            return _best(moving, gif, taken)
+    return _best(names, _still(auto, alpha=alpha), taken)
 
 
 def _still(auto: Auto, *, alpha: bool) -> Derivative:
@@ -60,11 +58,12 @@ def _still(auto: Auto, *, alpha: bool) -> Derivative:
 
 
 def _best(names: Mapping[Format, Derivative], fallback: Derivative | None, taken: Accept) -> Derivative:
+    """The one of *names*, which are listed and in our order, or *fallback*, that the asker weighs highest."""
     best, weight = fallback, taken.weight(fallback.suffix.format.media_type) if fallback else 0
-    for output in PREFERENCE:
-        listed = taken.listed(output.media_type) if output in names else 0
+    for output, name in names.items():
+        listed = taken.listed(output.media_type)
         # Level with the fallback is enough: who lists a newer format gets it.
-        if listed and (listed > weight or (listed == weight and best is fallback)):
-            best, weight = names[output], listed
-    assert best is not None  # noqa: S101 -- without a fallback there is one that is listed
+        if listed > weight or (listed == weight and best is fallback):
+            best, weight = name, listed
+    assert best is not None  # noqa: S101 -- without a fallback there are names, and each is listed
     return best
