@@ -9,18 +9,20 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import click
 
 from derivproxy import __version__
 from derivproxy.cli.options import Failed, load_settings, settings_options
+from derivproxy.cli.suffixes import SuffixCommand, suffix_of
+from derivproxy.config import settings_table
 from derivproxy.derive.pool import Deriver
 from derivproxy.domain.derivation import DERIVATION_VERSION
 from derivproxy.domain.errors import Fault
 from derivproxy.domain.geometry import permit, plan
 from derivproxy.domain.limits import Limits
 from derivproxy.stores import BadStore, Evicting, open_store
-from grammar import BadName, parse_suffix
 
 if TYPE_CHECKING:
     from grammar import Suffix
@@ -31,7 +33,7 @@ _LIMITS = (
 )  # fmt: skip
 
 
-@click.command()
+@click.command(cls=SuffixCommand)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("suffix")
 @click.option(
@@ -39,11 +41,11 @@ _LIMITS = (
 )
 @settings_options("config", *_LIMITS)
 def derive(file: Path, suffix: str, out: Path, **flags: object) -> None:
-    """Make one derivative of FILE without a server: SUFFIX is typed without its leading dash (300x.jpg)."""
-    try:
-        wish = parse_suffix(suffix)
-    except BadName as error:
-        raise click.UsageError(str(error)) from None
+    """Make one derivative of a file, without a server.
+
+    SUFFIX is size, options and format, such as 300x.jpg.
+    """
+    wish = suffix_of(suffix)
     limits = load_settings(flags).settings.limits
     try:
         body = asyncio.run(_derived(file, wish, limits))
@@ -78,8 +80,19 @@ def _md5(file: Path) -> str:
 @click.option("--json", "as_json", is_flag=True, help="One JSON line.")
 @settings_options("config", "store", "data")
 def evict(budget: str, as_json: bool, **flags: object) -> None:
-    """Evict derivatives from the store, least recently used first, until they fit a budget. Never a base."""
-    settings = load_settings({**flags, "store_budget_bytes": budget}).settings
+    """Evict derivatives from the store.
+
+    The least recently used go first, until the rest fits the budget. Never a base.
+    """
+    settings = load_settings(flags).settings
+    parse = next(row.parse for row in settings_table() if row.name == "store_budget_bytes")
+    try:
+        wanted = parse(budget)
+    except ValueError as error:
+        raise click.UsageError(f"--budget: {budget!r} {error}") from None
+    home = urlsplit(settings.store)
+    if home.scheme == "file" and not Path(unquote(home.path)).is_dir():
+        raise Failed(f"{settings.store}: there is no store; --store or --data names it")
 
     async def run() -> dict[str, int]:
         store = open_store(settings.store, "images")
@@ -88,7 +101,7 @@ def evict(budget: str, as_json: bool, **flags: object) -> None:
                 raise Failed(
                     f"{settings.store}: this store expires derivatives itself (DERIVPROXY_DERIVATIVE_EXPIRY_SECONDS)"
                 )
-            done = await store.evict(settings.store_budget_bytes)
+            done = await store.evict(wanted)
             return {"evicted": done.objects, "freed_bytes": done.bytes, "kept_bytes": done.left_bytes}
         finally:
             await store.close()
@@ -115,7 +128,10 @@ def config() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @settings_options()
 def show(as_json: bool, **flags: object) -> None:
-    """Print every setting, its value (secrets masked) and where it came from."""
+    """Print every setting and where it came from.
+
+    Secrets are masked.
+    """
     rows = load_settings(flags).shown
     if as_json:
         click.echo(json.dumps({row.setting.name: {"value": row.value, "source": row.source} for row in rows}, indent=2))
@@ -128,7 +144,10 @@ def show(as_json: bool, **flags: object) -> None:
 
 @click.command()
 def version() -> None:
-    """Print the versions that decide what pixels come out, and the formats this build reads and writes."""
+    """Print versions and formats.
+
+    They decide what pixels come out: this program, its derivation version, libvips, and what that reads and writes.
+    """
     about = asyncio.run(_about())
     click.echo(f"derivproxy {__version__}")
     click.echo(f"derivation version {DERIVATION_VERSION}")

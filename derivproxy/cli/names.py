@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import click
 
 import grammar
-from derivproxy.cli.options import Failed, load_settings, settings_options
+from derivproxy.cli.options import Failed, load_settings, local_url, settings_options
+from derivproxy.cli.suffixes import SuffixCommand, wrong_suffix
 from derivproxy.domain.policy import sign
 from grammar import Auto, BadName, Base, Derivative, Respelled, Suffix
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from derivproxy.config import Settings
 
 _IDENT = re.compile(r"[0-9a-f]{64}")
-_LOCAL = "http://127.0.0.1:8080"
+_WIDTH = re.compile(r" *[1-9][0-9]{0,4} *", re.ASCII)
 
 
 def ident_of(text: str) -> str:
@@ -37,18 +38,23 @@ def ident_of(text: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@click.command()
+@click.command(cls=SuffixCommand)
 @click.argument("image", metavar="FILE|IDENT")
 @click.argument("suffix")
 @click.option("--expires", type=int, metavar="UNIXSECONDS", help="Sign until then; needs signing keys.")
 @settings_options("config", "public_url", "signing_keys")
 def url(image: str, suffix: str, expires: int | None, **flags: object) -> None:
-    """Print the address of a derivative, signed where there are keys: SUFFIX is typed without its dash (300x.jpg)."""
+    """Print the address of a derivative.
+
+    FILE need not be on the server yet. SUFFIX is size, options and format, such as 300x.jpg. Where there are signing
+    keys the address is signed.
+    """
     settings = load_settings(flags).settings
+    ident = ident_of(image)
     try:
-        address = grammar.url(ident_of(image), suffix, settings.public_url or _LOCAL)
+        address = grammar.url(ident, suffix, settings.public_url or local_url(settings))
     except BadName as error:
-        raise click.UsageError(str(error)) from None
+        raise wrong_suffix(suffix, error, len(ident) + 1) from None
     click.echo(address + _signature(address.rpartition("/")[2], settings, expires))
 
 
@@ -82,22 +88,40 @@ def srcset(
     suffix: str,
     **flags: object,
 ) -> None:
-    """Print a <picture> element with a srcset of every format."""
+    """Print a <picture> element for a web page.
+
+    It offers every width in every format, and the browser takes what suits it.
+    """
     settings = load_settings(flags).settings
     try:
         markup = grammar.picture(
             ident_of(image),
-            [int(width) for width in widths.split(",")],
-            formats.split(","),
+            _widths(widths),
+            _formats(formats),
             alt,
             sizes=sizes_attribute,
             suffix=suffix,
             base_size=_sides(base_size),
-            public_url=settings.public_url or _LOCAL,
+            public_url=settings.public_url or local_url(settings),
         )
     except ValueError as error:  # BadName is one
         raise click.UsageError(str(error)) from None
     click.echo(markup)
+
+
+def _widths(text: str) -> list[int]:
+    words = text.split(",")
+    if not all(map(_WIDTH.fullmatch, words)):
+        raise click.UsageError(f"--widths {text!r}: write whole numbers from 1 by commas, like 320,640")
+    return [int(word) for word in words]
+
+
+def _formats(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",")]
+    known = [known.value for known in grammar.Format]
+    if strange := [word for word in words if word not in known]:
+        raise click.UsageError(f"--formats: {strange[0]!r} is no format; there are {', '.join(known)}")
+    return words
 
 
 def _sides(text: str | None) -> tuple[int, int] | None:
@@ -112,7 +136,10 @@ def _sides(text: str | None) -> tuple[int, int] | None:
 @click.command()
 @click.argument("name", metavar="NAME|URL")
 def explain(name: str) -> None:
-    """Say what a name means, or where and why it is none. Exits with 1 where it is refused."""
+    """Say what a name means.
+
+    Or where and why it is none: then the exit code is 1. No server is asked.
+    """
     text = _last_part(name)
     try:
         meant = grammar.admit(text)
@@ -140,7 +167,9 @@ def _said(meant: object) -> Iterator[tuple[str, str]]:
     if isinstance(meant, Auto):
         yield "base", meant.ident
         yield "format", "the best that the asker's Accept allows"
-        yield from _options(meant.suffix)
+        # Its suffix holds a format in the place of none, which has a default quality.
+        silent = {"format"} if meant.suffix.quality else {"format", "quality"}
+        yield from (row for row in _options(meant.suffix) if row[0] not in silent)
         return
     if isinstance(meant, Derivative):
         yield "base", meant.ident
@@ -148,9 +177,7 @@ def _said(meant: object) -> Iterator[tuple[str, str]]:
 
 
 def _options(suffix: Suffix) -> Iterator[tuple[str, str]]:
-    width, height = suffix.width or "open", suffix.height or "open"
-    natural = suffix.width is None and suffix.height is None
-    yield "size", "natural" if natural else f"{width} x {height} pixels"
+    yield "size", _size(suffix)
     for field in fields(suffix):
         value = getattr(suffix, field.name)
         if field.name in {"width", "height"} or value is None or value is False or value == 0:
@@ -167,6 +194,19 @@ def _options(suffix: Suffix) -> Iterator[tuple[str, str]]:
         default = grammar.DEFAULT_QUALITY.get(suffix.format)
         if default is not None:
             yield "quality", f"{default}, the default of {suffix.format.value}"
+
+
+def _size(suffix: Suffix) -> str:
+    match suffix.width, suffix.height:
+        case None, None:
+            return "natural"
+        case width, None:
+            return f"{width} pixels wide, as high as that makes it"
+        case None, height:
+            return f"{height} pixels high, as wide as that makes it"
+        case width, height:
+            return f"{width} x {height} pixels"
+    raise AssertionError  # all cases are above
 
 
 def _words(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from derivproxy.config import Loaded, SettingsError, load_with_sources, settings_table
+from derivproxy.config import Loaded, Settings, SettingsError, load_with_sources, settings_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -47,6 +47,12 @@ def load_settings(flags: Mapping[str, object]) -> Loaded:
         return load_with_sources(given, os.environ, others=OTHER_VARIABLES)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
+
+
+def local_url(settings: Settings) -> str:
+    """Where the server of these settings is reached from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  read, not bound
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _names() -> Collection[str]:

@@ -10,27 +10,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
 import httpx
 
-from derivproxy.cli.options import Failed, load_settings, settings_options
-from grammar import BadName, parse, parse_suffix
+from derivproxy.cli.options import Failed, load_settings, local_url, settings_options
+from derivproxy.cli.suffixes import SuffixCommand, suffix_of
+from grammar import BadName, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from derivproxy.config import Settings
-
 _TIMEOUT = httpx.Timeout(connect=5, read=120, write=120, pool=None)
 _CHUNK = 1 << 20
+T = TypeVar("T")
 
 
 def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """``--server``, and the settings that tell where the token is."""
-    function = settings_options("config", "token", "data", "host", "port", "public_url")(function)
+    function = settings_options("config", "token", "data")(function)
     return click.option(
         "--server",
         metavar="URL",
@@ -62,6 +62,11 @@ class Server:
                 f"{self.url} does not answer ({type(error).__name__}: {error}); is it running? see --server"
             ) from None
 
+    def absolute(self, image: dict[str, Any]) -> dict[str, Any]:
+        """The *image* with an address that works outside this server's own pages."""
+        address = image["url"]
+        return {**image, "url": self.url.rstrip("/") + address if address.startswith("/") else address}
+
 
 def words(response: httpx.Response) -> str:
     """What a refusal says."""
@@ -76,7 +81,7 @@ def words(response: httpx.Response) -> str:
 def connected(server: str | None, flags: dict[str, object]) -> Iterator[Server]:
     """The server of the options, with the token of the settings or of DATA."""
     settings = load_settings(flags).settings
-    url = server or _local_url(settings)
+    url = server or local_url(settings)
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         raise click.UsageError(f"--server {url!r} is no http:// or https:// URL")
     token = settings.token
@@ -91,9 +96,20 @@ def connected(server: str | None, flags: dict[str, object]) -> Iterator[Server]:
         yield Server(client, url)
 
 
-def _local_url(settings: Settings) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  read, not bound
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+@contextmanager
+def counted(
+    items: Iterable[T], label: str, length: int, show: Callable[[T], str] | None = None
+) -> Iterator[Iterable[T]]:
+    """*items*, with a progress bar over them where standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield items
+        return
+
+    def shown(item: T | None) -> str | None:
+        return show(item) if show is not None and item is not None else None
+
+    with click.progressbar(items, label=label, length=length, file=sys.stderr, item_show_func=shown) as bar:
+        yield bar
 
 
 @click.command()
@@ -112,9 +128,10 @@ def put(
     server: str | None,
     **flags: object,
 ) -> None:
-    """Add images to a running server: files, folders of files, or http(s) URLs, fetched by this command.
+    """Add images to a running server.
 
-    Prints the ident and the URL of each. Files of a folder that are no images are named and passed over.
+    They are files, folders of files, or http(s) URLs, which this command fetches. Prints the ident and the URL of
+    each. Files of a folder that are no images are named and passed over.
     """
     query = {"tag": list(tags), **({"path": path} if path else {}), **({"title": title} if title else {})}
     failures = 0
@@ -122,9 +139,7 @@ def put(
     waiting: list[str] | None = [] if sys.stdout.isatty() else None
     with connected(server, flags) as remote, tempfile.TemporaryDirectory(prefix="derivproxy-put-") as folder:
         files = list(_found(sources))
-        with click.progressbar(
-            files, label="adding", file=sys.stderr, item_show_func=lambda item: item and item[0]
-        ) as bar:
+        with counted(files, "adding", len(files), lambda item: item[0]) as bar:
             for shown, file, in_folder in bar:
                 try:
                     local = _fetch(shown, Path(folder)) if file is None else file
@@ -134,11 +149,13 @@ def put(
                     continue
                 response = _post(remote, local, query)
                 if response.is_success:
-                    line = _line(response.json(), shown, as_json=as_json)
+                    line = _line(remote.absolute(response.json()), shown, as_json=as_json)
                     click.echo(line) if waiting is None else waiting.append(line)
+                elif in_folder and response.status_code == 415:  # noqa: PLR2004
+                    click.echo(f"derivproxy: {shown}: passed over: {words(response)}", err=True)
                 else:
                     click.echo(f"derivproxy: {shown}: {words(response)}", err=True)
-                    failures += not (in_folder and response.status_code == 415)  # noqa: PLR2004
+                    failures += 1
                     if response.status_code == 401:  # noqa: PLR2004
                         raise Failed("nothing more is tried; --token or --token-file names the token of the server")
     for line in waiting or ():
@@ -202,7 +219,10 @@ def _line(image: dict[str, Any], shown: str, *, as_json: bool) -> str:
 @click.option("--json", "as_json", is_flag=True, help="One JSON line an image.")
 @server_options
 def purge(idents: Sequence[str], as_json: bool, server: str | None, **flags: object) -> None:
-    """Forget every derivative of an image in every tier and in the store; the image itself stays."""
+    """Forget every derivative of an image.
+
+    In every tier and in the store. The image itself stays, and its derivatives are made anew when asked for.
+    """
     for ident in idents:
         _check_ident(ident)
     with connected(server, flags) as remote:
@@ -211,7 +231,7 @@ def purge(idents: Sequence[str], as_json: bool, server: str | None, **flags: obj
             click.echo(json.dumps({"ident": ident, **answer}) if as_json else f"{ident}  {answer['deleted']} deleted")
 
 
-@click.command()
+@click.command(cls=SuffixCommand)
 @click.argument("suffixes", nargs=-1, required=True, metavar="SUFFIX...")
 @click.option("--ident", "idents", multiple=True, metavar="IDENT", help="Only this image; may be given several times.")
 @click.option("--tag", default=None, help="Only images with this tag.")
@@ -227,17 +247,18 @@ def warm(
     server: str | None,
     **flags: object,
 ) -> None:
-    """Have the derivatives of SUFFIX... (typed without the leading dash: 320x.jpg) made before anybody asks."""
-    for suffix in suffixes:
-        try:
-            parse_suffix(suffix)
-        except BadName as error:
-            raise click.UsageError(str(error)) from None
+    """Have derivatives made before anybody asks.
+
+    Each SUFFIX is size, options and format, such as 320x.jpg. Without --ident or --tag: of all images.
+    """
+    wanted = [suffix_of(suffix) for suffix in suffixes]
     for ident in idents:
         _check_ident(ident)
     with connected(server, flags) as remote, ThreadPoolExecutor(at_once) as pool:
         chosen = list(idents) or [image["ident"] for image in _listed(remote, tag)]
-        names = [f"{ident}-{suffix}" for ident in chosen for suffix in suffixes]
+        if not chosen:
+            raise Failed(f"no image is tagged {tag!r}" if tag else "no image is there; put some in first")
+        names = [f"{ident}-{suffix}" for ident in chosen for suffix in wanted]
         failed: list[str] = []
 
         def one(name: str) -> None:
@@ -245,9 +266,9 @@ def warm(
             if not response.is_success:
                 failed.append(f"{name}: {words(response)}")
 
-        with click.progressbar(length=len(names), label="warming", file=sys.stderr) as bar:
-            for _ in pool.map(one, names):
-                bar.update(1)
+        with counted(pool.map(one, names), "warming", len(names)) as bar:
+            for _ in bar:
+                pass
     for line in failed:
         click.echo(f"derivproxy: {line}", err=True)
     totals = {"images": len(chosen), "names": len(names), "failed": len(failed)}
@@ -278,7 +299,10 @@ def _check_ident(ident: str) -> None:
 @click.option("--ready", is_flag=True, help="Ask whether reads are right, not only whether it lives.")
 @server_options
 def health(ready: bool, server: str | None, **flags: object) -> None:
-    """Exit with 0 where the server is alive (with --ready: ready), else with 1 and the reason."""
+    """Ask a server whether it is alive.
+
+    Exits with 0 where it is (with --ready: where its reads are right), else with 1 and the reason.
+    """
     with connected(server, flags) as remote:
         response = remote.ask("GET", "/readyz" if ready else "/healthz")
         click.echo(response.text.strip())

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 )
 @settings_options()
 def serve(folders: Sequence[Path], **flags: object) -> None:
-    """Serve images; those found in FOLDER... are added while it serves. ^C or SIGTERM stops it gracefully."""
+    """Serve images.
+
+    Those found in each FOLDER are added while it serves. ^C or SIGTERM stops it gracefully.
+    """
     loaded = load_settings(flags)
     settings = loaded.settings
     if settings.workers > 1:
