@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from derivproxy.stores.filesystem.faults import NO_LINKS, faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from derivproxy.stores.filesystem.volume import Volume
@@ -39,6 +39,7 @@ class Draft:
         self._path = ""
         self._fd = -1
         self._over = False
+        self._unwanted = False
         self._turn = threading.Lock()
 
     @property
@@ -51,13 +52,12 @@ class Draft:
         with self._turn, faults(self._doing):
             self._append(data)
 
-    def copy(self, source: Path, checkpoint: Callable[[], None]) -> None:
-        """Append the bytes of *source*, whose own errors come through; *checkpoint* may raise between its pieces."""
+    def copy(self, source: Path) -> None:
+        """Append the bytes of *source*, whose own errors come through; ``discard`` ends it at its next piece."""
         with self._turn, source.open("rb", buffering=0) as file:
             while data := file.read(_COPY_BYTES):
                 with faults(self._doing):
                     self._append(data)
-                checkpoint()
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -74,6 +74,10 @@ class Draft:
         """Set the modification time to *now_ns*, as exactly as the file system keeps it, durably."""
         os.utime(self._fd, ns=(now_ns, now_ns))
         self.mtime_ns = os.fstat(self._fd).st_mtime_ns
+        self.sync()
+
+    def sync(self) -> None:
+        """Make what was written durable."""
         if self._volume.durable:
             os.fsync(self._fd)
 
@@ -97,6 +101,8 @@ class Draft:
 
     def discard(self) -> None:
         """Leave nothing behind; does nothing to what has become a file."""
+        # Said before the turn is ours: a long copy hears of it at its next piece.
+        self._unwanted = True
         with self._turn:
             if not self._over and self._fd >= 0:
                 with contextlib.suppress(OSError):
@@ -105,7 +111,7 @@ class Draft:
             self._over = True
 
     def _append(self, data: bytes) -> None:
-        if self._over:
+        if self._over or self._unwanted:
             raise RuntimeError("this draft is over")
         if self._fd < 0:
             self._open()

@@ -93,8 +93,7 @@ class Objects:
             self._at("draft-durable")
             with self.volume.lock(key):
                 self._at("locked")
-                _refuse_folder(where)
-                present = self._present(where)
+                present = self._replaceable(where)
                 before = self._before(where, present, create=create)
                 self._tell_apart(draft, [*before, *([] if present is None else [present])])
                 new = Generation(
@@ -214,6 +213,21 @@ class Objects:
             return None
         return present if stat.S_ISREG(present.st_mode) else None
 
+    def _replaceable(self, where: Place) -> os.stat_result | None:
+        """The file that a commit replaces. A folder that is there is an empty one, which goes, or ``BadKey``."""
+        try:
+            present = os.stat(where.data)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISDIR(present.st_mode):
+            try:
+                os.rmdir(where.data)
+            except FileNotFoundError:
+                return None
+            except OSError:
+                raise BadKey(f"{where.key!r} is a folder of other keys") from None
+        return present if stat.S_ISREG(present.st_mode) else None
+
     def _before(self, where: Place, present: os.stat_result | None, *, create: bool) -> list[Generation]:
         """What stays beside the new description: that of the file that readers find until it is replaced."""
         generations = self._generations(where)
@@ -260,7 +274,7 @@ class Objects:
         draft = Draft(self.volume, f"describe {where.key!r} in {self.volume.root}")
         try:
             draft.write(sidecar.render(generations))
-            draft.finish(self._clock_ns())
+            draft.sync()
             self._at("sidecar-written")
             self._in_folder(where, lambda: draft.replace(where.sidecar))
         finally:
@@ -292,16 +306,6 @@ class Objects:
             else:
                 return
         raise StoreUnavailable(f"{where.folder} is removed as fast as it is made: see what else works there")
-
-
-def _refuse_folder(where: Place) -> None:
-    if os.path.isdir(where.data):
-        try:
-            os.rmdir(where.data)
-        except FileNotFoundError:
-            return
-        except OSError:
-            raise BadKey(f"{where.key!r} is a folder of other keys") from None
 
 
 def _inside_object(where: Place, error: OSError) -> BadKey:

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
-import anyio.from_thread
-import anyio.to_thread
 
 from derivproxy.stores.checks import check_description, check_expires_in, check_key, check_range
 from derivproxy.stores.errors import ObjectMissing, WrongDigest
@@ -22,6 +20,7 @@ from derivproxy.stores.filesystem.faults import faults
 from derivproxy.stores.filesystem.listing import walk
 from derivproxy.stores.filesystem.objects import Description, Found, Objects
 from derivproxy.stores.filesystem.reading import Reading
+from derivproxy.stores.filesystem.threads import Threads
 from derivproxy.stores.filesystem.volume import Volume
 from derivproxy.stores.interface import CHUNK_BYTES, Entry, Evicted, ObjectStat, Promises, Usage
 
@@ -69,7 +68,7 @@ class FilesystemStore:
         self._evictor = Evictor(objects=self._objects, evictable=evictable, clock_ns=clock_ns)
         self._clock_ns = clock_ns
         self._at = at
-        self._threads = anyio.CapacityLimiter(threads)
+        self._threads = Threads(threads)
 
     @property
     def promises(self) -> Promises:
@@ -135,7 +134,7 @@ class FilesystemStore:
             return commit()
 
         def copy_and_commit(source: Path) -> ObjectStat:
-            draft.copy(source, anyio.from_thread.check_cancelled)
+            draft.copy(source)
             return commit()
 
         try:
@@ -206,7 +205,8 @@ class FilesystemStore:
         return await self._drive(f"sweep {self.root}", self._evictor.sweep())
 
     async def close(self) -> None:
-        """See ``Store.close``: nothing is held open between calls."""
+        """See ``Store.close``: nothing is held open between calls but threads."""
+        self._threads.close()
 
     async def _stream(self, draft: Draft, body: AsyncIterable[bytes]) -> bytes:
         """Write *body* in batches and give back the rest, for the last one; whoever sends waits for the disk."""
@@ -247,7 +247,7 @@ class FilesystemStore:
             return deed()
 
     async def _run(self, deed: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(deed, limiter=self._threads)
+        return await self._threads.run(deed)
 
 
 class _Ending(Generic[T]):

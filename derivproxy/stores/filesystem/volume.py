@@ -23,6 +23,7 @@ DRAFTS = ".drafts"
 _LOCKS = ".locks"
 _LOCK_COUNT = 64
 _TRIES = 100
+_MARKER_BYTES = 4096
 
 
 class Volume:
@@ -39,7 +40,8 @@ class Volume:
         self._marker = f"{self.root}/{MARKER}"
         with faults(f"open store {self.root}"):
             self._make_root()
-            self._id = self._mark()
+            self._content = self._mark()
+            self._identity(self._content)
             # Made now, so that what frees space (delete, evict) needs none. A volume only to be read goes without.
             with contextlib.suppress(OSError):
                 self._make_workshop()
@@ -47,7 +49,11 @@ class Volume:
     def check(self) -> None:
         """Raise ``StoreUnavailable`` where the volume that was opened is gone: the folder it left is no empty store."""
         try:
-            found = self._read_marker()
+            content = self._read_marker()
+            # Looked at with every write and every miss: the very bytes that were there before are not parsed again.
+            if content == self._content:
+                return
+            found = self._identity(content)
         except FileNotFoundError:
             raise StoreUnavailable(
                 f"store {self.root} vanished: no {MARKER} there; mount the volume again, or restart if it moved"
@@ -56,7 +62,7 @@ class Volume:
             raise StoreUnavailable(str(error)) from error
         except OSError as error:
             raise StoreUnavailable(f"store {self.root} cannot be read: {error.strerror}; look at the volume") from error
-        if found != self._id:
+        if found != self._identity(self._content):
             raise StoreUnavailable(f"store {self.root} is another one now: mount the volume that was there, or restart")
 
     @contextlib.contextmanager
@@ -164,7 +170,8 @@ class Volume:
                 os.mkdir(folder)
             self.sync_folder(os.path.dirname(folder))
 
-    def _mark(self) -> str:
+    def _mark(self) -> bytes:
+        """The marker's bytes, made where there are none."""
         try:
             return self._read_marker()
         except FileNotFoundError:
@@ -192,9 +199,14 @@ class Volume:
         self.sync_folder(self.root)
         return self._read_marker()
 
-    def _read_marker(self) -> str:
-        with open(self._marker, "rb") as file:
-            content = file.read(4096)
+    def _read_marker(self) -> bytes:
+        fd = os.open(self._marker, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(fd, _MARKER_BYTES)
+        finally:
+            os.close(fd)
+
+    def _identity(self, content: bytes) -> str:
         try:
             document = json.loads(content)
             layout, identity = document["layout"], str(document["id"])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
-from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
 
 from derivproxy.stores import ObjectMissing
@@ -127,12 +126,14 @@ async def test_a_reader_overtaken_by_writers_sees_one_of_their_objects(tmp_path:
     writer = FilesystemStore(root)
     await writer.put(KEY, b"0", metadata={"body": "0"})
     bodies = iter(range(1, puts + 1))
+    loop = asyncio.get_running_loop()
 
     def at(step: str) -> None:
         # Between opening the data and reading the sidecar, as often as there are puts left.
         if step == "data-opened":
             for number in bodies:
-                anyio.from_thread.run(partial(writer.put, KEY, b"%d" % number, metadata={"body": str(number)}))
+                put = writer.put(KEY, b"%d" % number, metadata={"body": str(number)})
+                asyncio.run_coroutine_threadsafe(put, loop).result()
 
     stat, data = await whole(FilesystemStore(root, at=at), KEY)
     # After one put the sidecar still describes what was opened; after more it does not, and the reader starts again.
@@ -144,10 +145,11 @@ async def test_a_reader_overtaken_by_a_delete_finds_nothing(tmp_path: Path) -> N
     root = tmp_path / "images"
     writer = FilesystemStore(root)
     await writer.put(KEY, b"0", metadata={"body": "0"})
+    loop = asyncio.get_running_loop()
 
     def at(step: str) -> None:
         if step == "data-opened":
-            anyio.from_thread.run(writer.delete, KEY)
+            asyncio.run_coroutine_threadsafe(writer.delete(KEY), loop).result()
 
     with pytest.raises(ObjectMissing):
         await FilesystemStore(root, at=at).stat(KEY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import math
 import os
@@ -212,9 +213,13 @@ async def test_a_sweep_takes_descriptions_without_bytes_and_nothing_of_others(tm
 
 async def test_cancelling_an_eviction_frees_its_lock(tmp_path: Path) -> None:
     cancel: Callable[[], None]
+    loop = asyncio.get_running_loop()
+
+    async def cancelling() -> None:
+        cancel()
 
     def evictable_cancelling(_key: str) -> bool:
-        anyio.from_thread.run_sync(cancel)
+        asyncio.run_coroutine_threadsafe(cancelling(), loop).result()
         return True
 
     store = FilesystemStore(tmp_path, evictable=evictable_cancelling, durable=False)
