@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from anyio import to_thread
 from derivproxy.domain.errors import Fault, UnsupportedMedia
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
     from derivproxy.domain.images import Image
@@ -43,7 +44,7 @@ async def add_files(files: Sequence[Path], *, spool: Spool, updates: Updates, li
     """Add *files* one after another; one that cannot be added does not stop the others."""
     for file in files:
         try:
-            async with spool.receive(_chunks(file), limit=limit) as spooled:
+            async with aclosing(_chunks(file)) as chunks, spool.receive(chunks, limit=limit) as spooled:
                 added = await updates.add(spooled)
             yield Outcome(file, image=added.image)
         except UnsupportedMedia as fault:
@@ -54,7 +55,7 @@ async def add_files(files: Sequence[Path], *, spool: Spool, updates: Updates, li
             yield Outcome(file, why=error.strerror or str(error))
 
 
-async def _chunks(file: Path) -> AsyncIterator[bytes]:
+async def _chunks(file: Path) -> AsyncGenerator[bytes]:
     source = await to_thread.run_sync(lambda: file.open("rb"))
     try:
         while chunk := await to_thread.run_sync(source.read, _CHUNK_BYTES):

@@ -14,6 +14,7 @@ always of one version, started by one command.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,7 +29,7 @@ from derivproxy.engine.wire import answer_headers, pack_image, unpack_upload
 from grammar import Derivative
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from starlette.requests import Request
@@ -137,8 +138,9 @@ class _RunRoute:
                 async with self._runs.run(name) as answer:
                     headers = [(key.encode(), value.encode()) for key, value in answer_headers(answer).items()]
                     await send({"type": "http.response.start", "status": 200, "headers": headers})
-                    async for chunk in _chunks(answer.body):
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    async with aclosing(_chunks(answer.body)) as chunks:
+                        async for chunk in chunks:
+                            await send({"type": "http.response.body", "body": chunk, "more_body": True})
                     answered = True
                     await send({"type": "http.response.body", "body": b""})
             except Exception as error:  # noqa: BLE001 - raised again below, outside of the group that would wrap it
@@ -180,7 +182,7 @@ class _Handlers:
         return JSONResponse({"alive": True})
 
 
-async def _chunks(body: bytes | Path | AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+async def _chunks(body: bytes | Path | AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
     if isinstance(body, bytes):
         yield body
     elif isinstance(body, Path):

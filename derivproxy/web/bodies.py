@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
@@ -9,7 +10,7 @@ from anyio import to_thread
 from derivproxy.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
     from pathlib import Path
 
 AT_ONCE_BYTES = 1024 * 1024
@@ -34,7 +35,7 @@ async def read_slice(path: Path, start: int, stop: int) -> bytes:
     return await to_thread.run_sync(read)
 
 
-async def file_chunks(path: Path, start: int, stop: int) -> AsyncIterator[bytes]:
+async def file_chunks(path: Path, start: int, stop: int) -> AsyncGenerator[bytes]:
     """The bytes *start* to *stop* of the file, in chunks. Raises ``StoreUnavailable`` where it ends early."""
     try:
         file = await to_thread.run_sync(lambda: path.open("rb", buffering=0))
@@ -53,7 +54,7 @@ async def file_chunks(path: Path, start: int, stop: int) -> AsyncIterator[bytes]
         file.close()
 
 
-async def counted(chunks: AsyncIterable[bytes], size: int) -> AsyncIterator[bytes]:
+async def counted(chunks: AsyncIterable[bytes], size: int) -> AsyncGenerator[bytes]:
     """*chunks*, holding them to *size* bytes together. Raises ``StoreUnavailable`` where they are more or fewer."""
     seen = 0
     async for chunk in chunks:
@@ -65,17 +66,19 @@ async def counted(chunks: AsyncIterable[bytes], size: int) -> AsyncIterator[byte
         raise StoreUnavailable(f"the store's bytes ended after {seen} of {size}")
 
 
-async def primed(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """*chunks* with the first one already fetched, so that what fails at once fails before the headers are sent."""
-    try:
-        first = await anext(chunks)
-    except StopAsyncIteration:
-        first = b""
+@asynccontextmanager
+async def primed(chunks: AsyncGenerator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+    """*chunks* with the first one already fetched, so that what fails at once fails before the headers are sent.
 
-    async def rest() -> AsyncIterator[bytes]:
-        if first:
-            yield first
-        async for chunk in chunks:
-            yield chunk
+    They are closed with the context: a client that left in the middle must not keep a file open.
+    """
+    async with aclosing(chunks):
+        first = await anext(chunks, b"")
 
-    return rest()
+        async def all_of_them() -> AsyncIterator[bytes]:
+            if first:
+                yield first
+            async for chunk in chunks:
+                yield chunk
+
+        yield all_of_them()

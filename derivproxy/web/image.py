@@ -261,9 +261,11 @@ async def _send(exchange: Exchange, status: int, lines: RawHeaders, answer: Answ
         if stop - start <= bodies.AT_ONCE_BYTES:
             await exchange.answer(status, lines, await bodies.read_slice(body, start, stop))
         else:
-            await exchange.pour(status, lines, await bodies.primed(bodies.file_chunks(body, start, stop)))
+            async with bodies.primed(bodies.file_chunks(body, start, stop)) as chunks:
+                await exchange.pour(status, lines, chunks)
     else:
-        await exchange.pour(status, lines, await bodies.primed(bodies.counted(body, answer.size)))
+        async with bodies.primed(bodies.counted(body, answer.size)) as chunks:
+            await exchange.pour(status, lines, chunks)
 
 
 async def _other_method(exchange: Exchange) -> None:

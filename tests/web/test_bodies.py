@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,13 +9,17 @@ from derivproxy.domain.errors import StoreUnavailable
 from derivproxy.web import bodies
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncGenerator, AsyncIterator
 
 
-async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
+async def stream(*chunks: bytes) -> AsyncGenerator[bytes]:
     for chunk in chunks:
         yield chunk
+
+
+def opened(file: Path) -> int:
+    """How many descriptors of this process are on *file*."""
+    return sum(each.is_symlink() and each.resolve() == file for each in Path("/proc/self/fd").iterdir())
 
 
 async def gather(chunks: AsyncIterator[bytes]) -> bytes:
@@ -41,7 +46,8 @@ async def test_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="No such file"):
         await bodies.read_slice(tmp_path / "gone", 0, 1)
     with pytest.raises(StoreUnavailable, match="No such file"):
-        await bodies.primed(bodies.file_chunks(tmp_path / "gone", 0, 1))
+        async with bodies.primed(bodies.file_chunks(tmp_path / "gone", 0, 1)):
+            raise AssertionError("it was not looked at")
 
 
 async def test_a_stream_is_held_to_its_size() -> None:
@@ -52,5 +58,18 @@ async def test_a_stream_is_held_to_its_size() -> None:
 
 
 async def test_a_primed_stream_loses_nothing() -> None:
-    assert await gather(await bodies.primed(stream(b"ab", b"c"))) == b"abc"
-    assert await gather(await bodies.primed(stream())) == b""
+    for chunks in ([], [b"abc"], [b"ab", b"c"]):
+        async with bodies.primed(stream(*chunks)) as primed:
+            assert await gather(primed) == b"".join(chunks)
+
+
+async def test_who_leaves_in_the_middle_keeps_no_file_open(tmp_path: Path) -> None:
+    file = tmp_path / "kept"
+    file.write_bytes(b"0" * (3 * bodies.CHUNK_BYTES))
+    for read in (0, 1, 2):
+        chunks = bodies.file_chunks(file, 0, 3 * bodies.CHUNK_BYTES)
+        async with bodies.primed(chunks) as primed:
+            for _ in range(read):
+                await anext(primed)
+            assert opened(file) == 1
+        assert opened(file) == 0
