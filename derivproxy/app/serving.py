@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _BACKLOG = 2048
 _PORTS_TRIED = 100
+STUCK_SECONDS = 60
+"""How long a client may take none of what is sent to it; Hypercorn would wait for ever."""
 
 
 class CannotListen(RuntimeError):
@@ -36,6 +39,8 @@ def listen(host: str, port: int, *, next_free: bool) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what is accepted inherits it
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_SECONDS * 1000)
         try:
             sock.bind((host, candidate))
             sock.listen(_BACKLOG)
@@ -76,8 +81,16 @@ async def serve_socket(
     stop: Callable[[], Awaitable[Any]],
 ) -> None:
     """Serve *app* on a listening socket until *stop* returns; requests under way then have *graceful_seconds*."""
+    asyncio.get_running_loop().set_exception_handler(_tell)
     config = hypercorn_config(f"fd://{sock.detach()}", graceful_seconds=graceful_seconds)
     await serve(app, config, shutdown_trigger=stop, mode="asgi")
+
+
+def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody caught, as asyncio does by itself, but for a connection that timed out while it was closed."""
+    if isinstance(context.get("exception"), TimeoutError) and "client_connected_cb" in context["message"]:
+        return
+    loop.default_exception_handler(context)
 
 
 def listen_unix(path: Path) -> socket.socket:

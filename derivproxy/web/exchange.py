@@ -160,6 +160,15 @@ class Exchange:
             raise ClientLeft
         return results[0]
 
+    async def _say(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except (
+            OSError
+        ) as error:  # a reset is swallowed by Hypercorn; a time-out, of who vanished or took nothing, is not
+            self.gone = self._over = True
+            raise ClientLeft from error
+
     async def start(self, status: int, headers: RawHeaders) -> None:
         """Send the status line and *headers*, with the request's id."""
         self.status = status
@@ -168,7 +177,7 @@ class Exchange:
         if not self._over and self.scope["http_version"][0] == "1":
             # What is left of the body would be read as the next request.
             headers.append((b"connection", b"close"))
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._say({"type": "http.response.start", "status": status, "headers": headers})
 
     async def answer(self, status: int, headers: RawHeaders, body: bytes | memoryview = b"") -> None:
         """Answer with the whole of *body*, or without it where the method is HEAD."""
@@ -178,9 +187,9 @@ class Exchange:
         self.sent = len(body)
         if self._over:
             self.ended = True
-            await self._send({"type": "http.response.body", "body": body})
+            await self._say({"type": "http.response.body", "body": body})
             return
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        await self._say({"type": "http.response.body", "body": body, "more_body": True})
         await self._finish()
 
     async def pour(self, status: int, headers: RawHeaders, chunks: AsyncIterable[bytes]) -> None:
@@ -189,7 +198,7 @@ class Exchange:
         if self.method != "HEAD":
             async for chunk in chunks:
                 self.sent += len(chunk)
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await self._say({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._finish()
 
     async def relay(self, message: Message) -> None:
@@ -200,7 +209,7 @@ class Exchange:
         body = message.get("body", b"")
         if body and self.method != "HEAD":
             self.sent += len(body)
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            await self._say({"type": "http.response.body", "body": body, "more_body": True})
         if not message.get("more_body", False):
             await self._finish()
 
@@ -212,7 +221,7 @@ class Exchange:
         self.ended = True
         end: Message = {"type": "http.response.body", "body": b""}
         if self._over:
-            await self._send(end)
+            await self._say(end)
             return
 
         async def empty() -> None:
@@ -221,7 +230,7 @@ class Exchange:
 
         async with anyio.create_task_group() as group:
             group.start_soon(empty)
-            await self._send(end)
+            await self._say(end)
             group.cancel_scope.cancel()
 
     async def _linger(self) -> None:

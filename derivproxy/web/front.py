@@ -145,7 +145,10 @@ class Front:
         if image and exchange.path.endswith(".auto"):
             # What one format cannot hold, another may: no cache tells one asker what it told another.
             lines.append((b"vary", b"Accept"))
-        await exchange.answer(problem.status, lines, body)
+        try:
+            await exchange.answer(problem.status, lines, body)
+        except ClientLeft:
+            exchange.status = LEFT_STATUS
 
     def _tell(self, exchange: Exchange, seconds: float) -> None:
         assert self._access is not None  # noqa: S101 - asked by the one caller

@@ -9,6 +9,7 @@ import pytest
 
 from derivproxy.web import exchange as module
 from derivproxy.web.exchange import ClientLeft, Exchange
+from tests.web.service import Service
 
 
 class Server:
@@ -154,3 +155,32 @@ async def test_the_path_is_the_raw_one_below_the_root(raw: bytes, root: str, pat
         return {}
 
     assert Exchange({**scope, "raw_path": raw, "root_path": root}, nothing, nothing).path == path  # type: ignore[arg-type]
+
+
+async def test_a_connection_that_times_out_is_a_client_that_left() -> None:
+    async def send(_: object) -> None:
+        raise TimeoutError(110, "Connection timed out")
+
+    exchange = Exchange(Server(headers=[]).exchange.scope, asyncio.Queue().get, send)
+    with pytest.raises(ClientLeft):
+        await exchange.answer(200, [], b"x")
+    assert exchange.gone
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/nothing"])
+async def test_who_vanished_is_no_error_of_the_service(path: str) -> None:
+    it = Service()
+
+    async def send(_: object) -> None:
+        raise TimeoutError(110, "Connection timed out")
+
+    scope = {
+        **Server(headers=[]).exchange.scope,
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+    }
+    await it.app(scope, asyncio.Queue().get, send)
+    assert [status for _, status, _ in it.counters.counted] == [499]
+    assert it.log.events == []
