@@ -27,8 +27,6 @@ from derivproxy.domain.errors import DerivationFailed, TooSlow, Unavailable, Und
 from derivproxy.domain.images import Facts
 
 if TYPE_CHECKING:
-    from anyio.abc import TaskGroup
-
     from derivproxy.domain.limits import Limits
     from grammar.names import Suffix
 
@@ -55,8 +53,8 @@ class _Run:
     """A job under way. *left* once nobody waits for it any more."""
 
     job: Examine | Derive
-    scope: CancelScope | None = None
-    done: anyio.Event = field(default_factory=anyio.Event)
+    clock: asyncio.Timeout | None = None
+    done: asyncio.Event = field(default_factory=asyncio.Event)
     reply: Reply | None = None
     error: Exception | None = None
     left: bool = False
@@ -74,11 +72,12 @@ class Deriver:
         self._grace_seconds = grace_seconds
         self._slots = [_Slot() for _ in range(processes)]
         self._free = list(self._slots)
-        self._turns = anyio.Semaphore(processes)
+        self._turns = anyio.Semaphore(processes, fast_acquire=True)
         self._numbers = count(1)
-        self._closing = anyio.Event()
+        self._closing = asyncio.Event()
         self._owner: asyncio.Task[None] | None = None
-        self._group: TaskGroup | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._folder: Path | None = None
         self.counts = Counts()
         self.about: dict[str, Any] = {}
@@ -89,7 +88,7 @@ class Deriver:
         self._spool.mkdir(parents=True, exist_ok=True)
         # A folder of its own: a result that nobody took over is told from one of an earlier life.
         self._folder = Path(tempfile.mkdtemp(prefix="derived-", dir=self._spool))
-        started = anyio.Event()
+        started = asyncio.Event()
         # A task group must be entered and left by one task, and start() and close() may be called by two.
         self._owner = asyncio.create_task(self._own(started), name="deriving processes")
         try:
@@ -157,15 +156,16 @@ class Deriver:
             raise RuntimeError("the deriving processes are not started; await start() first")
         return self._folder / str(next(self._numbers))
 
-    async def _own(self, started: anyio.Event) -> None:
+    async def _own(self, started: asyncio.Event) -> None:
         try:
-            async with anyio.create_task_group() as starting:
+            async with asyncio.TaskGroup() as starting:
                 for slot in self._slots:
-                    starting.start_soon(self._fill, slot)
-            async with anyio.create_task_group() as self._group:
+                    starting.create_task(self._fill(slot))
+            async with asyncio.TaskGroup() as self._group:
                 started.set()
                 await self._closing.wait()
-                self._group.cancel_scope.cancel()
+                for task in self._tasks:
+                    task.cancel()
         finally:
             started.set()
             for slot in self._slots:
@@ -177,7 +177,9 @@ class Deriver:
             self._turns.release()
             raise Unavailable("the deriving processes are being shut down; try again")
         run = _Run(job)
-        self._group.start_soon(self._work, self._free.pop(), run)
+        task = self._group.create_task(self._work(self._free.pop(), run))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         try:
             await run.done.wait()
         except BaseException:
@@ -193,8 +195,9 @@ class Deriver:
         run.left = True
         if run.done.is_set():
             self._forget(run)
-        elif run.scope is not None:
-            run.scope.deadline = min(run.scope.deadline, anyio.current_time() + self._grace_seconds)
+        elif run.clock is not None and not run.clock.expired():
+            until = asyncio.get_running_loop().time() + self._grace_seconds
+            run.clock.reschedule(min(run.clock.when() or until, until))
 
     async def _work(self, slot: _Slot, run: _Run) -> None:
         """Run one job on *slot*'s process, whatever becomes of it, and give the slot back fit for the next one."""
@@ -238,16 +241,18 @@ class Deriver:
         raise DerivationFailed(f"the derivation ended its process, {_ATTEMPTS} times of {_ATTEMPTS} ({death})")
 
     async def _call(self, slot: _Slot, process: DerivingProcess, run: _Run) -> Reply:
-        run.scope = CancelScope(deadline=anyio.current_time() + self._limits.seconds)
         try:
-            with run.scope:
+            async with asyncio.timeout(self._limits.seconds) as run.clock:
                 return await process.call(run.job)
-        except anyio.get_cancelled_exc_class():
+        except TimeoutError:
+            # Out of time, or left by its asker and out of grace: nobody knows when it would end.
+            await self._kill(slot)
+            raise TooSlow(f"not done within {self._limits.seconds:g} s (DERIVPROXY_MAX_SECONDS)") from None
+        except asyncio.CancelledError:
             await self._kill(slot)
             raise
-        # Out of time, or left by its asker and out of grace: nobody knows when it would end.
-        await self._kill(slot)
-        raise TooSlow(f"not done within {self._limits.seconds:g} s (DERIVPROXY_MAX_SECONDS)")
+        finally:
+            run.clock = None
 
     def _judge(self, reply: Reply, run: _Run) -> Reply:
         error = unpack_error(reply.values)
