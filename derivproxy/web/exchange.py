@@ -13,6 +13,7 @@ Theory of operation. Two things servers leave to the application are done here, 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -139,26 +140,32 @@ class Exchange:
 
     async def while_connected(self, work: Callable[[], Awaitable[T]]) -> T:
         """The result of *work*, which is cancelled when the client leaves: then ``ClientLeft`` is raised."""
-        results: list[T] = []
-        failures: list[Exception] = []
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("an exchange is served in a task")
+        before = task.cancelling()
+        working = True
+        left = False
 
         async def watch() -> None:
+            nonlocal left
             await self.left()
-            if not self.ended:  # else it is the server saying that the exchange is over
-                group.cancel_scope.cancel()
+            if working and not self.ended:  # else it is the server saying that the exchange is over
+                left = True
+                task.cancel()
 
-        async with anyio.create_task_group() as group:
-            group.start_soon(watch)
-            try:
-                results.append(await work())
-            except Exception as error:  # noqa: BLE001 - raised again below, outside of the group that would wrap it
-                failures.append(error)
-            group.cancel_scope.cancel()
-        if failures:
-            raise failures[0]
-        if not results:
-            raise ClientLeft
-        return results[0]
+        watching = asyncio.create_task(watch())
+        try:
+            return await work()
+        except asyncio.CancelledError:
+            if left and task.cancelling() == before + 1:
+                raise ClientLeft from None
+            raise
+        finally:
+            working = False
+            watching.cancel()
+            if left:
+                task.uncancel()
 
     async def _say(self, message: Message) -> None:
         try:

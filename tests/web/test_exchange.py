@@ -122,6 +122,37 @@ async def test_a_client_that_leaves_ends_the_work_and_not_its_cleaning_up() -> N
     with pytest.raises(ClientLeft):
         await server.exchange.while_connected(work)
     assert cleaned
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    await asyncio.sleep(0)
+
+
+async def test_who_is_cancelled_by_another_is_not_a_client_that_left() -> None:
+    server = Server(headers=[])
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    task = asyncio.create_task(server.exchange.while_connected(work))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_client_that_leaves_after_the_work_cancels_nothing() -> None:
+    server = Server(headers=[])
+
+    async def work() -> str:
+        server.queue.put_nowait({"type": "http.disconnect"})
+        return "result"
+
+    assert await server.exchange.while_connected(work) == "result"
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 async def test_an_error_of_the_work_arrives_as_itself() -> None:
