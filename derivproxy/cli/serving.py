@@ -56,9 +56,9 @@ def _serve(loaded: Loaded, folders: Sequence[Path]) -> None:
         with data.locked():
             data.prepare()
             token = settings.token or (data.made_token() if settings.on_loopback else None)
-            port_chosen = any(row.setting.name == "port" and row.source != "default" for row in loaded.shown)
-            sock = listen(settings.host, settings.port, next_free=not port_chosen)
-            greeting = _Greeting(settings, sock, data.token_file, len(files))
+            sources = {row.setting.name: row.source for row in loaded.shown}
+            sock = listen(settings.host, settings.port, next_free=sources["port"] == "default")
+            greeting = _Greeting(settings, sock, data.token_file, sources["token"], len(files))
             run_loop(
                 serve_node(
                     Node(settings=settings, token=token), sock, files=files, added=greeting.added, ready=greeting.ready
@@ -75,13 +75,14 @@ def _serve(loaded: Loaded, folders: Sequence[Path]) -> None:
 class _Greeting:
     """What ``serve`` says to the person who started it, on standard output."""
 
-    def __init__(self, settings: Settings, sock: socket, token_file: Path, files: int) -> None:
+    def __init__(self, settings: Settings, sock: socket, token_file: Path, token_from: str, files: int) -> None:
         host, port = sock.getsockname()[:2]
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  shown, not bound
         self._url = settings.public_url or (f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}")
         self._port = port
         self._settings = settings
         self._token_file = token_file
+        self._token_from = token_from
         self._files = files
         self._seen = 0
         self._added = 0
@@ -130,7 +131,11 @@ class _Greeting:
 
     def _curl(self) -> None:
         if self._settings.token is not None:
-            bearer = "$DERIVPROXY_TOKEN"
+            known = {
+                "DERIVPROXY_TOKEN": "$DERIVPROXY_TOKEN",
+                "DERIVPROXY_TOKEN_FILE": '$(cat "$DERIVPROXY_TOKEN_FILE")',
+            }
+            bearer = known.get(self._token_from, "TOKEN")
         elif self._settings.on_loopback:
             bearer = f"$(cat {self._token_file})"
         else:
