@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from collections import Counter, OrderedDict
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from derivproxy.delivery.streams import Checked, write_all, writing
@@ -22,7 +23,7 @@ from derivproxy.hot_tier.threads import to_the_end
 from derivproxy.stores.errors import ObjectMissing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 _IDENT = re.compile(r"[0-9a-f]{64}")
 _ALARMS = 1024
+_PLACES = 1024
+_PLACE_SECONDS = 5.0
+"""How long a store is not asked again where a file lies. The system has a name so lately used at hand, so that opening
+it blocks nobody, and a volume that hangs is met in a thread of the store."""
 
 
 class Bases:
@@ -42,13 +47,22 @@ class Bases:
     """
 
     def __init__(
-        self, store: Store, *, folder: Path, budget_bytes: int, digests: Digests, log: FilteringBoundLogger
+        self,
+        store: Store,
+        *,
+        folder: Path,
+        budget_bytes: int,
+        digests: Digests,
+        log: FilteringBoundLogger,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._folder = folder
         self._budget = budget_bytes
         self._digests = digests
         self._log = log
+        self._clock = clock
+        self._places: OrderedDict[str, tuple[Path, float]] = OrderedDict()
         self._copies: OrderedDict[str, int] = OrderedDict()
         self._bytes = 0
         self._users: Counter[str] = Counter()
@@ -74,9 +88,9 @@ class Bases:
 
         Raises ``BaseMissing``, ``BaseDamaged``, ``StoreUnavailable``, ``DiskFull``.
         """
-        path = await self._in_store(ident)
-        if path is not None:
-            file = await self._own(ident, path)
+        own = await self._own(ident)
+        if own is not None:
+            file, path = own
             file.release()
             yield path
             return
@@ -94,9 +108,9 @@ class Bases:
 
         With *ranged* always a file. Raises as :meth:`local`; a stream that turns out wrong raises ``BaseDamaged``.
         """
-        path = await self._in_store(ident)
-        if path is not None:
-            file = await self._own(ident, path)
+        own = await self._own(ident)
+        if own is not None:
+            file = own[0]
         elif ranged or ident in self._copies:
             self._users[ident] += 1
             try:
@@ -129,16 +143,22 @@ class Bases:
 
     def drop(self, ident: str) -> None:
         """Forget the copy of *ident*, as soon as nobody uses it."""
+        self._places.pop(ident, None)
         if ident in self._users:
             self._doomed.add(ident)
         else:
             self._forget(ident)
 
-    async def _in_store(self, ident: str) -> Path | None:
-        return await self._store.path(ident) if self._store.promises.local_files else None
-
-    async def _own(self, ident: str, path: Path) -> LocalFile:
-        """The store's own file, verified."""
+    async def _own(self, ident: str) -> tuple[LocalFile, Path] | None:
+        """The store's own file, verified, and where it lies; ``None`` where the store has none on this machine."""
+        if not self._store.promises.local_files:
+            return None
+        own = self._where_it_was(ident)
+        if own is not None:
+            return own
+        path = await self._store.path(ident)
+        if path is None:
+            return None
         try:
             file = LocalFile.open(path)
         except FileNotFoundError:
@@ -148,7 +168,24 @@ class Bases:
             file.release()
             raise self._damaged(ident, f"bytes with the sha256 {found}")
         self._well(ident)
-        return file
+        self._places[ident] = (path, self._clock() + _PLACE_SECONDS)
+        if len(self._places) > _PLACES:
+            self._places.popitem(last=False)
+        return file, path
+
+    def _where_it_was(self, ident: str) -> tuple[LocalFile, Path] | None:
+        """What the store said a moment ago, as long as the very file that was hashed lies there."""
+        path, until = self._places.get(ident, (None, 0.0))
+        if path is None:
+            return None
+        if self._clock() < until:
+            with suppress(OSError):
+                file = LocalFile.open(path)
+                if self._digests.known(file, "sha256") == ident:
+                    return file, path
+                file.release()
+        del self._places[ident]
+        return None
 
     async def _copy(self, ident: str, facts: Facts) -> LocalFile:
         """The copy in the folder, verified, fetched where there is none. The caller counts among its users."""

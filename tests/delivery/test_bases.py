@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from tests.delivery.rig import facts_of, until
 from tests.delivery.stores import FolderStore, MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 BODIES = [bytes([number]) * 1000 for number in range(5)]
@@ -37,12 +38,19 @@ class CountingDigests(Digests):
 
 
 @asynccontextmanager
-async def bases_of(store: MemoryStore, folder: Path, *, budget_bytes: int = 100_000) -> AsyncIterator[Bases]:
+async def bases_of(
+    store: MemoryStore, folder: Path, *, budget_bytes: int = 100_000, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[Bases]:
     for ident, body in zip(IDENTS, BODIES, strict=True):
         if ident not in store.objects:
             await store.put(ident, body)
     bases = Bases(
-        store, folder=folder, budget_bytes=budget_bytes, digests=CountingDigests(), log=structlog.get_logger()
+        store,
+        folder=folder,
+        budget_bytes=budget_bytes,
+        digests=CountingDigests(),
+        log=structlog.get_logger(),
+        clock=clock,
     )
     await bases.start()
     yield bases
@@ -162,6 +170,34 @@ async def test_a_copy_that_was_just_hashed_is_trusted(tmp_path: Path) -> None:
         bases.trust(IDENTS[0], path)
         assert await read(bases, 0) == BODIES[0]
         assert bases._digests.hashed == 0  # type: ignore[attr-defined]  # noqa: SLF001 - the count is of the test
+
+
+async def test_a_store_is_asked_once_in_a_while_where_its_own_file_lies(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "store")
+    now = 0.0
+    async with bases_of(store, tmp_path / "bases", clock=lambda: now) as bases:
+        for moment in (0.0, 4.9, 5.1, 6.0):
+            now = moment
+            assert await read(bases, 0) == BODIES[0]
+        assert store.count("path", IDENTS[0]) == 2
+        bases.drop(IDENTS[0])
+        await read(bases, 0)
+        assert store.count("path", IDENTS[0]) == 3
+
+
+async def test_a_file_that_changed_or_went_a_moment_ago_is_not_given(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "store")
+    async with bases_of(store, tmp_path / "bases") as bases:
+        await read(bases, 0)
+        store.rot(IDENTS[0], b"!" * 1000)
+        (tmp_path / "store" / IDENTS[0]).write_bytes(b"!" * 1000)
+        with pytest.raises(BaseDamaged):
+            await read(bases, 0)
+        await read(bases, 1)
+        store.objects.pop(IDENTS[1])
+        (tmp_path / "store" / IDENTS[1]).unlink()
+        with pytest.raises(BaseMissing):
+            await read(bases, 1)
 
 
 @pytest.mark.parametrize("local", [False, True])
