@@ -43,6 +43,19 @@ _BOOT: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from derivproxy.derive.worker import main; main()"
 )
 # Threads of libvips would each keep their own heap; its warnings have no reader.
+# What else surrounds the owner, tokens and keys above all, is not for a process that decodes what strangers send.
+_HANDED_ON: Final = (
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "LC_",
+    "LD_LIBRARY_PATH",
+    "PYTHON",
+    "COVERAGE_",
+    "XDG_",
+    "GLIBC_",
+)
 _SURROUNDINGS: Final = {"MALLOC_ARENA_MAX": "2", "VIPS_CONCURRENCY": "1", "VIPS_WARNING": "0"}
 _START_SECONDS: Final = 30
 _LAST_WORDS: Final = 2000
@@ -79,7 +92,7 @@ class DerivingProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
-                env=os.environ | _SURROUNDINGS,
+                env={**_handed_on(), **_SURROUNDINGS},
                 start_new_session=True,
                 limit=INLINE_BYTES,  # a reply is read without pausing the pipe
             )
@@ -147,3 +160,7 @@ class DerivingProcess:
         self._complaints.seek(max(0, size - _LAST_WORDS))
         words = self._complaints.read().decode(errors="replace").strip()
         return f"a deriving process {how}" + (f", saying: {words}" if words else "")
+
+
+def _handed_on() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_HANDED_ON)}

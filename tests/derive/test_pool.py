@@ -444,3 +444,16 @@ async def test_a_file_larger_than_the_room_of_a_process_is_refused_and_the_proce
         with pytest.raises(TooLarge, match=r"2147483648 bytes .* DERIVPROXY_MAX_MEMORY_BYTES"):
             await deriver.examine(path, md5="0" * 32)
         assert deriver.pids() == pids
+
+
+async def test_secrets_of_the_owner_do_not_reach_a_deriving_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DERIVPROXY_TOKEN", "the secret token")
+    monkeypatch.setenv("OS_PASSWORD", "the secret password")
+    async with deriving(tmp_path) as deriver:
+        (pid,) = deriver.pids()
+        with open(f"/proc/{pid}/environ", "rb") as environment:  # noqa: ASYNC230, PTH123
+            words = environment.read()
+    assert b"PATH=" in words
+    assert b"secret" not in words
