@@ -58,7 +58,7 @@ class Delivery:
         self._spool = spool
         self._log = log
         self._expires_in = expires_in
-        self._collecting = 0
+        self._collecting: dict[str, int] = {}
 
     def remembered(self, name: str) -> Answer | None:
         """What memory has under a canonical name, without waiting: the hot path."""
@@ -90,19 +90,19 @@ class Delivery:
                     yield _answer(held, Found.DISK)
                     await self._tier.used(text)
                     return
-            room = self._room()
-            found = await stack.enter_async_context(self._kept.find(text, collect_bytes=room))
+            found = await stack.enter_async_context(self._kept.find(text))
             where = Found.STORE
             if found is None:
                 made = await stack.enter_async_context(self._run(name))
                 if isinstance(made.body, Path):
                     yield made
                     return
-                found, where = self._made(made, made.body, room), made.found
+                found, where = _made(made, made.body), made.found
             if isinstance(found, Flow):
-                found = await self._taken(stack, found, ranged=ranged)
-            if isinstance(found, Held) and self._tier.remembered(text) is None:
-                self._tier.remember(name.ident, text, found, token)
+                self._collect(stack, text, found)
+                found = await self._ranged(stack, found) if ranged else found
+            if isinstance(found, Held):
+                found = self._remembered(name.ident, text, found, token)
             yield _answer(found, where)
             # The asker is served: what follows costs nobody time, and is left out where the asker left early.
             self._collected(found, name.ident, text, token)
@@ -131,30 +131,33 @@ class Delivery:
         self._bases.drop(ident)
         await self._tier.drop(ident)
 
-    def _room(self) -> int:
-        """The largest stream that may be collected now."""
+    def _collect(self, stack: AsyncExitStack, text: str, flow: Flow) -> None:
+        """Collect *flow* on its way where memory will keep it: each name once, and a few at a time."""
         entry_bytes = self._tier.memory.entry_bytes
-        return entry_bytes if self._collecting + entry_bytes <= _COLLECTED_AT_ONCE * entry_bytes else 0
+        under_way = sum(self._collecting.values())
+        if (
+            text in self._collecting
+            or flow.size > entry_bytes
+            or under_way + flow.size > _COLLECTED_AT_ONCE * entry_bytes
+        ):
+            return
+        flow.body.collect()
+        self._collecting[text] = flow.size
+        stack.callback(self._collecting.pop, text)
 
-    def _made(self, made: Answer, body: bytes | AsyncIterable[bytes], room: int) -> Held | Flow:
-        """What a run answered, made in this process (bytes) or in another (bytes or a stream of them)."""
-        if isinstance(body, bytes):
-            return Held(body=body, size=made.size, md5=made.md5, media_type=made.media_type, version=made.version)
-        flow = Checked(body, size=made.size, algorithm="md5", digest=made.md5, wrong=_cut, collect=made.size <= room)
-        return Flow(body=flow, size=made.size, md5=made.md5, media_type=made.media_type, version=made.version)
-
-    async def _taken(self, stack: AsyncExitStack, flow: Flow, *, ranged: bool) -> Held | Flow:
-        if flow.body.collects:
-            self._collecting += flow.size
-            stack.callback(self._give_room, flow.size)
-        if not ranged:
-            return flow
+    async def _ranged(self, stack: AsyncExitStack, flow: Flow) -> Held:
         file = await spooled(flow.body, self._spool)
         stack.callback(file.release)
         return Held(body=file, size=flow.size, md5=flow.md5, media_type=flow.media_type, version=flow.version)
 
-    def _give_room(self, size: int) -> None:
-        self._collecting -= size
+    def _remembered(self, ident: str, text: str, held: Held, token: int) -> Held:
+        """*held*, or what memory has of it already: many who asked at once do not hold their own copies each."""
+        kept = self._tier.remembered(text)
+        if kept is not None and kept.md5 == held.md5:
+            return kept
+        if kept is None:
+            self._tier.remember(ident, text, held, token)
+        return held
 
     def _collected(self, found: Held | Flow, ident: str, text: str, token: int) -> None:
         body = found.body.collected if isinstance(found, Flow) else None
@@ -170,6 +173,14 @@ class Delivery:
             await self._kept.note_use(text, expires_in=self._expires_in)
         except Fault as fault:
             self._log.debug("use of a stored derivative not noted", name=text, error=fault.detail)
+
+
+def _made(made: Answer, body: bytes | AsyncIterable[bytes]) -> Held | Flow:
+    """What a run answered, made in this process (bytes) or in another (bytes or a stream of them)."""
+    if isinstance(body, bytes):
+        return Held(body=body, size=made.size, md5=made.md5, media_type=made.media_type, version=made.version)
+    flow = Checked(body, size=made.size, algorithm="md5", digest=made.md5, wrong=_cut)
+    return Flow(body=flow, size=made.size, md5=made.md5, media_type=made.media_type, version=made.version)
 
 
 def _cut(what: str) -> StoreUnavailable:

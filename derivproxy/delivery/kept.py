@@ -60,11 +60,10 @@ class Kept:
         self._damaged: OrderedDict[tuple[str, str, float], None] = OrderedDict()
 
     @asynccontextmanager
-    async def find(self, name: str, *, collect_bytes: int = 0) -> AsyncIterator[Held | Flow | None]:
+    async def find(self, name: str) -> AsyncIterator[Held | Flow | None]:
         """The derivative, or ``None``; a file or a flow is good for as long as the context is open.
 
-        Small or local ones are verified before they are given; a flow's bytes are collected for keeping up to
-        *collect_bytes*. Raises ``StoreUnavailable``.
+        Small or local ones are verified before they are given. Raises ``StoreUnavailable``.
         """
         async with AsyncExitStack() as stack:
             try:
@@ -79,7 +78,7 @@ class Kept:
                 return
             size = opened.stat.size
             if size > WHOLE_BYTES and not self._store.promises.local_files:
-                yield self._flow(name, opened, label, collect=size <= collect_bytes)
+                yield self._flow(name, opened, label)
                 return
             held = await self._verified(name, opened, label)
             try:
@@ -137,12 +136,12 @@ class Kept:
         if len(self._damaged) > _DAMAGED:
             self._damaged.popitem(last=False)
 
-    def _flow(self, name: str, opened: Opened, label: Label, *, collect: bool) -> Flow:
+    def _flow(self, name: str, opened: Opened, label: Label) -> Flow:
         def wrong(what: str) -> StoreUnavailable:
             self._distrust(opened.stat, what)
             return StoreUnavailable(f"the store gave {what} for {name}; ask again")
 
-        body = Checked(opened, size=opened.stat.size, algorithm="md5", digest=label.md5, wrong=wrong, collect=collect)
+        body = Checked(opened, size=opened.stat.size, algorithm="md5", digest=label.md5, wrong=wrong)
         return Flow(body=body, size=opened.stat.size, md5=label.md5, media_type=label.media_type, version=label.version)
 
     async def _verified(self, name: str, opened: Opened, label: Label) -> Held | None:

@@ -35,7 +35,6 @@ class Checked:
         algorithm: str,
         digest: str,
         wrong: Callable[[str], Fault],
-        collect: bool = False,
     ) -> None:
         self._chunks = aiter(chunks)
         self._size = size
@@ -44,7 +43,7 @@ class Checked:
         self._hasher = hashlib.new(algorithm, usedforsecurity=False)
         self._back = b""
         self._seen = 0
-        self._collected: list[bytes] | None = [] if collect else None
+        self._collected: list[bytes] | None = None
         self.verified = False
         """Whether the end was reached and all was right."""
 
@@ -66,10 +65,9 @@ class Checked:
                 return ready
         raise StopAsyncIteration
 
-    @property
-    def collects(self) -> bool:
-        """Whether the bytes are collected."""
-        return self._collected is not None
+    def collect(self) -> None:
+        """Collect the bytes on the way; to be said before the first is read."""
+        self._collected = []
 
     @property
     def collected(self) -> bytes | None:

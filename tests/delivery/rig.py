@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from derivproxy.delivery.answers import Answer
+    from derivproxy.delivery.needs import Run
     from derivproxy.hot_tier.tier import Disk
 
 VERSION = 3
@@ -180,13 +181,13 @@ class Rig:
         """Wait until nothing is on its way to the store."""
         await until(lambda: not self.write_back.waiting)
 
-    def second_process(self) -> Delivery:
-        """The read path of another HTTP worker: a memory of its own, the same store, the same runs."""
+    def second_process(self, run: Run | None = None) -> Delivery:
+        """The read path of another HTTP worker: a memory of its own, the same store, the same runs unless *run*."""
         return Delivery(
             tier=HotTier(MemoryTier(16 * MIB), log=self.log),
             kept=self.kept,
             bases=self.bases,
-            run=self.runs.run,
+            run=run or self.runs.run,
             facts=self.facts,
             status=self.state,
             spool=self.folder / "spool",

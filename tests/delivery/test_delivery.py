@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivproxy.delivery import Answer, Found, Kept
+from derivproxy.delivery.streams import Checked
 from derivproxy.domain.errors import BaseDamaged, BaseMissing, StoreUnavailable
 from derivproxy.domain.status import State, Status
 from derivproxy.hot_tier import Digests
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from derivproxy.hot_tier.tier import Disk
+    from grammar import Derivative
 
 LARGE = os.urandom(64) * (3 * MIB // 64)
 TEXT = str(name())
@@ -134,7 +136,59 @@ async def test_a_large_object_streams_and_is_remembered_when_all_of_it_was_right
         assert not isinstance(answer.body, bytes | Path)
         assert body == LARGE
         assert rig.delivery.remembered(TEXT) is not None
-        assert rig.delivery._collecting == 0  # noqa: SLF001 - the room must be given back
+        assert rig.delivery._collecting == {}  # noqa: SLF001 - the room must be given back
+
+
+async def test_many_who_stream_the_same_at_once_collect_it_once(tmp_path: Path) -> None:
+    async with rigged(tmp_path, memory_bytes=64 * MIB) as rig:
+        await stored(rig, LARGE)
+        rig.store.gates["open"] = asyncio.Event()
+        begun, go = asyncio.Semaphore(0), asyncio.Event()
+        flows: list[Checked] = []
+
+        async def read_on() -> None:
+            async with rig.delivery.derivative(name()) as answer:
+                assert isinstance(answer.body, Checked)
+                flows.append(answer.body)
+                begun.release()
+                await go.wait()
+                assert await body_of(answer) == LARGE
+
+        async with asyncio.TaskGroup() as askers:
+            for _ in range(10):
+                askers.create_task(read_on())
+            await asyncio.sleep(0.01)  # all have looked into memory, and none has its stream
+            rig.store.gates.pop("open").set()
+            for _ in range(10):
+                await begun.acquire()
+            go.set()
+        assert sum(flow.collected is not None for flow in flows) == 1
+        assert rig.delivery.remembered(TEXT) is not None
+
+
+async def test_many_who_get_the_same_from_another_process_share_its_bytes(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        body = b"made elsewhere"
+        md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        here = asyncio.Barrier(5)
+
+        @asynccontextmanager
+        async def run(_: Derivative) -> AsyncIterator[Answer]:
+            await here.wait()
+            # As it comes over a socket: equal, and another copy for each.
+            copied = bytes(bytearray(body))
+            yield Answer(
+                body=copied, size=len(body), md5=md5, media_type="image/webp", version=VERSION, found=Found.SHARED
+            )
+
+        worker = rig.second_process(run)
+
+        async def one() -> int:
+            async with worker.derivative(name()) as answer:
+                await here.wait()
+                return id(answer.body)
+
+        assert len(set(await asyncio.gather(*(one() for _ in range(5))))) == 1
 
 
 async def test_a_large_object_that_memory_cannot_keep_is_not_collected(tmp_path: Path) -> None:
@@ -215,7 +269,7 @@ async def test_an_asker_that_leaves_a_stream_early_leaves_nothing_remembered(tmp
             assert not isinstance(answer.body, bytes | Path)
             await anext(aiter(answer.body))
         assert rig.delivery.remembered(TEXT) is None
-        assert rig.delivery._collecting == 0  # noqa: SLF001 - as above
+        assert rig.delivery._collecting == {}  # noqa: SLF001 - as above
 
 
 async def test_a_drop_while_the_store_is_read_is_not_undone(tmp_path: Path) -> None:

@@ -21,14 +21,16 @@ async def flowing(chunks: Sequence[bytes]) -> AsyncIterator[bytes]:
 
 
 def checked(chunks: Sequence[bytes], right: bytes, *, size: int | None = None, collect: bool = False) -> Checked:
-    return Checked(
+    stream = Checked(
         flowing(chunks),
         size=len(right) if size is None else size,
         algorithm="sha256",
         digest=hashlib.sha256(right).hexdigest(),
         wrong=StoreUnavailable,
-        collect=collect,
     )
+    if collect:
+        stream.collect()
+    return stream
 
 
 def names(folder: Path) -> list[str]:
