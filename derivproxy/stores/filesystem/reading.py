@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from derivproxy.domain.errors import StoreUnavailable
+from derivproxy.stores.checks import check_key, check_range
 from derivproxy.stores.filesystem.faults import faults
 from derivproxy.stores.interface import CHUNK_BYTES, ObjectStat
 
@@ -17,15 +18,17 @@ if TYPE_CHECKING:
 
 
 class Reading:
-    """Implements ``Opened`` for bytes *start* to *stop* of *key*; *in_thread* runs a blocking call elsewhere."""
+    """Opens *key*, and is ``Opened`` for its bytes *start* to *stop*; *in_thread* runs a blocking call elsewhere."""
 
     def __init__(
         self,
+        objects: Objects,
         key: str,
         start: int,
         stop: int | None,
-        in_thread: Callable[[Callable[[], bytes]], Awaitable[bytes]],
+        in_thread: Callable[[Callable[[], Any]], Awaitable[Any]],
     ) -> None:
+        self._objects = objects
         self._key = key
         self._offset = start
         self._stop = stop
@@ -43,9 +46,23 @@ class Reading:
             raise RuntimeError("not open")
         return self._stat
 
-    def open(self, objects: Objects) -> None:
-        """Find the object and read its first piece. Blocking."""
-        found = objects.find(self._key)
+    async def __aenter__(self) -> Self:
+        check_key(self._key)
+        check_range(self._offset, self._stop)
+        try:
+            await self._in_thread(self._open)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        """Find the object and read its first piece."""
+        with faults(f"open {self._key!r}"):
+            found = self._objects.find(self._key)
         with self._turn:
             self._fd = found.fd
             # Whoever asked may have gone without waiting for this thread.
