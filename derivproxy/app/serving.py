@@ -8,8 +8,10 @@ import logging
 import socket
 from typing import TYPE_CHECKING, Any
 
-from hypercorn.asyncio import serve
+from hypercorn.asyncio import run, serve
+from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
+from hypercorn.events import Event, Updated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -82,8 +84,30 @@ async def serve_socket(
 ) -> None:
     """Serve *app* on a listening socket until *stop* returns; requests under way then have *graceful_seconds*."""
     asyncio.get_running_loop().set_exception_handler(_tell)
+    # Hypercorn lets nobody say which class its connections have.
+    run.TCPServer = Connection  # type: ignore[attr-defined]
     config = hypercorn_config(f"fd://{sock.detach()}", graceful_seconds=graceful_seconds)
     await serve(app, config, shutdown_trigger=stop, mode="asgi")
+
+
+class Connection(TCPServer):
+    """Hypercorn's, but closed when its client has hung up.
+
+    Hypercorn 0.18 goes on waiting for the next request until the keep-alive time-out: a thousand clients that come and
+    go within those seconds, one after the other, would use up the descriptors of the process.
+    """
+
+    _hung_up = False
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        self._hung_up = True
+        await self.idle_task.stop()
+
+    async def protocol_send(self, event: Event) -> None:
+        """As Hypercorn's, but who has hung up is not waited for."""
+        if not (self._hung_up and isinstance(event, Updated) and event.idle):
+            await super().protocol_send(event)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

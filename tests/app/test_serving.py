@@ -48,3 +48,40 @@ async def test_who_takes_nothing_is_cut_off_and_nothing_is_logged_of_it(caplog: 
     stop.set()
     await serving
     assert [record.getMessage() for record in caplog.records if "Lifespan" not in record.getMessage()] == []
+
+
+async def test_a_client_that_hung_up_is_let_go_at_once() -> None:
+    stop = asyncio.Event()
+
+    async def answers(scope: dict[str, Any], _: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+        assert scope["type"] == "http"
+        await asyncio.sleep(0.2 if scope["path"] == "/slow" else 0)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    sock = listen("127.0.0.1", 0, next_free=False)
+    address = sock.getsockname()
+    serving = asyncio.create_task(serve_socket(answers, sock, graceful_seconds=1, stop=stop.wait))
+    await hung_up(address, b"/", wait=True)
+    before = len(asyncio.all_tasks())
+    for path, wait in ((b"/", True), (b"/slow", True), (b"/slow", False)):
+        for _ in range(5):
+            await hung_up(address, path, wait=wait)
+    for _ in range(200):  # a tenth of the keep-alive time-out
+        if len(asyncio.all_tasks()) <= before:
+            break
+        await asyncio.sleep(0.015)
+    assert len(asyncio.all_tasks()) <= before
+    stop.set()
+    await serving
+
+
+async def hung_up(address: tuple[str, int], path: bytes, *, wait: bool) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"GET " + path + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+    if wait:
+        await reader.readuntil(b"\r\n\r\n")
+    else:
+        await asyncio.sleep(0.05)
+    writer.close()
+    await writer.wait_closed()
