@@ -5,6 +5,7 @@ DATA/store                the default store; the only copy there is
 DATA/local/lock           held by the engine: one engine a machine and DATA
 DATA/local/engine.sock    where HTTP workers reach the engine (0600)
 DATA/local/metadata.sqlite
+DATA/local/reached        there once the store has answered; deleted at start
 DATA/local/spool          uploads and large results under way; emptied at start
 DATA/local/bases          verified copies of bases
 DATA/local/hot            the disk tier
@@ -56,6 +57,11 @@ class DataFolder:
         return self.local / "metadata.sqlite"
 
     @property
+    def reached(self) -> Path:
+        """There once the store has answered in this life."""
+        return self.local / "reached"
+
+    @property
     def spool(self) -> Path:
         """What is under way."""
         return self.local / "spool"
@@ -87,6 +93,7 @@ class DataFolder:
                 shutil.rmtree(folder, ignore_errors=True)
             for folder in (self.root, self.local, self.spool, self.metrics, self.bases):
                 folder.mkdir(parents=True, exist_ok=True)
+            self.reached.unlink(missing_ok=True)
             self.local.chmod(0o700)
         except OSError as error:
             raise DataUnusable(

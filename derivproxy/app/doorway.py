@@ -9,50 +9,18 @@ import structlog
 
 from derivproxy import __version__
 from derivproxy.app.markup import markup_within
+from derivproxy.app.readiness import Readiness
 from derivproxy.delivery import Delivery
 from derivproxy.domain.derivation import DERIVATION_VERSION
-from derivproxy.domain.errors import Fault
-from derivproxy.stores import ObjectMissing
 from derivproxy.updates import Spool
 from derivproxy.web import Caching, ImageRoute, ImagesApi, Operations, Page, Token, create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from derivproxy.app.data import DataFolder
     from derivproxy.app.rooms import Reading
     from derivproxy.delivery.needs import Run
-    from derivproxy.stores import Store
     from derivproxy.web.front import Front
     from derivproxy.web.needs import Recover, Updates
-
-_ASKED_EVERY_SECONDS = 2.0
-
-
-class Readiness:
-    """Whether reads are right: the store was reached once. It is asked every few seconds at most."""
-
-    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store = store
-        self._clock = clock
-        self._asked = float("-inf")
-        self._answers = False
-        self.store_was_reached = False
-
-    async def store_answers(self) -> bool:
-        """The store answers now, or did a moment ago."""
-        if self._clock() - self._asked >= _ASKED_EVERY_SECONDS:
-            self._asked = self._clock()
-            try:
-                await self._store.stat("is-it-there")
-            except ObjectMissing:
-                self._answers = True
-            except Fault:
-                self._answers = False
-            else:
-                self._answers = True
-            self.store_was_reached |= self._answers
-        return self._answers
 
 
 def delivery_of(read: Reading, run: Run) -> Delivery:
@@ -104,7 +72,10 @@ def doorway(
             public_url=public_url,
         ),
         operations=Operations(
-            readiness=Readiness(read.store), catalogue=read.metadata, metrics=read.metrics, version=__version__
+            readiness=Readiness(read.store, data.reached),
+            catalogue=read.metadata,
+            metrics=read.metrics,
+            version=__version__,
         ),
         page=page if settings.page_shown else None,
         counters=read.metrics,

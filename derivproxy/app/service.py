@@ -14,6 +14,7 @@ from derivproxy.app.adding import add_files
 from derivproxy.app.data import DataFolder
 from derivproxy.app.doorway import delivery_of, doorway
 from derivproxy.app.logs import set_up_logs
+from derivproxy.app.readiness import Readiness
 from derivproxy.app.rooms import Engine, Reading, engine, reading
 from derivproxy.app.serving import listen_unix, serve_socket
 from derivproxy.app.upkeep import keep_within_budget
@@ -76,6 +77,7 @@ async def serve_node(
             group.create_task(keep_within_budget(read)),
             group.create_task(_add(read, made, files, added)),
             group.create_task(read.metrics.sample_forever()),
+            group.create_task(Readiness(read.store, node.data.reached).until_reached()),
         ]
         try:
             await serving(node, read, made, sock, stopping=stopping, ready=ready)

@@ -47,6 +47,17 @@ def large_picture(side: int = 4000) -> bytes:
     return out.getvalue()
 
 
+def test_a_store_that_is_lost_is_told_by_every_worker_and_none_is_unready(server: Server) -> None:
+    store = server.data / "store"
+    store.rename(store.with_name("lost"))
+    # Each worker asks the store anew after two seconds, and connections come to any of them.
+    time.sleep(2.1)
+    for _ in range(10):
+        told = server.get("readyz")
+        assert (told.status_code, told.json()["status"]) == (200, "degraded")
+    store.with_name("lost").rename(store)
+
+
 def test_put_in_once_any_size_and_format_of_it_is_there(server: Server) -> None:
     answer = server.put(PHOTO, title="Deep field", tag="nasa")
     assert answer.status_code == 201
