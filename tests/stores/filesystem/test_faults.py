@@ -285,8 +285,10 @@ async def test_copying_a_large_file_can_be_cancelled(tmp_path: Path) -> None:
     store = FilesystemStore(tmp_path / "images", durable=False)
     (tmp_path / "body").touch()
     os.truncate(tmp_path / "body", 4 * 2**30)
-    with anyio.move_on_after(0.05) as scope, anyio.fail_after(2):
+    begun = anyio.current_time()
+    with anyio.move_on_after(0.05) as scope:
         await store.put("a", tmp_path / "body")
     assert scope.cancelled_caught
+    assert anyio.current_time() - begun < 2
     assert list((tmp_path / "images" / ".drafts").iterdir()) == []
     assert await listed(store) == []
