@@ -111,13 +111,17 @@ async def _serve_beside(
     face_stops = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(
-            serve_socket(face, listen_unix(node.data.socket), graceful_seconds=1.0, stop=face_stops.wait)
+            serve_socket(
+                face, listen_unix(node.data.socket), graceful_seconds=1.0, stop=face_stops.wait, leave_seconds=0
+            )
         )
         keeping = group.create_task(workers.run())
         ready()
         await stopping.wait()
         keeping.cancel()
         await asyncio.wait({keeping})
+        # Else clients would be let in by the kernel, and answered by nobody.
+        sock.close()
         # The workers first: the requests they finish may still need the engine.
         await workers.stop(node.settings.graceful_seconds + 2.0)
         face_stops.set()

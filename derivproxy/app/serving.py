@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BACKLOG = 2048
 _PORTS_TRIED = 100
+LEAVE_SECONDS = 0.3
 STUCK_SECONDS = 60
 """How long a client may take none of what is sent to it; Hypercorn would wait for ever."""
 
@@ -81,13 +82,23 @@ async def serve_socket(
     *,
     graceful_seconds: float,
     stop: Callable[[], Awaitable[Any]],
+    leave_seconds: float = LEAVE_SECONDS,
 ) -> None:
-    """Serve *app* on a listening socket until *stop* returns; requests under way then have *graceful_seconds*."""
+    """Serve *app* on a listening socket until *stop* returns; requests under way then have *graceful_seconds*.
+
+    For *leave_seconds* before that, answers tell their clients to go, so that few are cut off between two requests.
+    """
     asyncio.get_running_loop().set_exception_handler(_tell)
     # Hypercorn lets nobody say which class its connections have.
     run.TCPServer = Connection  # type: ignore[attr-defined]
     config = hypercorn_config(f"fd://{sock.detach()}", graceful_seconds=graceful_seconds)
-    await serve(app, config, shutdown_trigger=stop, mode="asgi")
+
+    async def leave() -> None:
+        await stop()
+        config.keep_alive_max_requests = 0  # each answer has Connection: close from here on
+        await asyncio.sleep(leave_seconds)
+
+    await serve(app, config, shutdown_trigger=leave, mode="asgi")
 
 
 class Connection(TCPServer):

@@ -85,3 +85,32 @@ async def hung_up(address: tuple[str, int], path: bytes, *, wait: bool) -> None:
         await asyncio.sleep(0.05)
     writer.close()
     await writer.wait_closed()
+
+
+async def test_who_is_between_two_requests_is_told_to_go_before_the_service_ends() -> None:
+    stop = asyncio.Event()
+
+    async def answers(scope: dict[str, Any], _: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    sock = listen("127.0.0.1", 0, next_free=False)
+    address = sock.getsockname()
+    serving = asyncio.create_task(serve_socket(answers, sock, graceful_seconds=1, stop=stop.wait))
+    kept = await asyncio.open_connection(*address)
+    assert b"connection: close" not in await said(*kept)
+    stop.set()
+    await asyncio.sleep(0)
+    assert b"connection: close" in await said(*kept)
+    knocking = await asyncio.open_connection(*address)
+    assert b"connection: close" in await said(*knocking)
+    await serving
+    for _, writer in (kept, knocking):
+        writer.close()
+        await writer.wait_closed()
+
+
+async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    return (await reader.readuntil(b"\r\n\r\n")).lower()
