@@ -124,6 +124,7 @@ async def _serve_beside(
         sock.close()
         # The workers first: the requests they finish may still need the engine.
         await workers.stop(node.settings.graceful_seconds + 2.0)
+        await made.purges.stop()
         face_stops.set()
         await serving
 

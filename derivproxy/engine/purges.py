@@ -29,6 +29,7 @@ class Purges:
         self._idents: deque[str] = deque(maxlen=kept)
         self._done: dict[str, tuple[int, float]] = {}
         self._changed = asyncio.Condition()
+        self._stopped = False
 
     async def purge(self, ident: str) -> int:
         """Purge *ident* in the engine and in every worker; says how many objects were deleted.
@@ -67,11 +68,17 @@ class Purges:
             self._changed.notify_all()
             try:
                 async with asyncio.timeout(wait_seconds):
-                    await self._changed.wait_for(lambda: self._latest > number)
+                    await self._changed.wait_for(lambda: self._latest > number or self._stopped)
             except TimeoutError:
                 return number, []
             missed = self._latest - number
-            return self._latest, list(self._idents)[-missed:]
+            return self._latest, list(self._idents)[-missed:] if missed else []
+
+    async def stop(self) -> None:
+        """Answer who still waits: there is nothing to wait for any more."""
+        async with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
 
     def _is_done(self, number: int) -> bool:
         now = self._clock()

@@ -66,3 +66,12 @@ async def test_a_purge_that_fails_is_told_all_the_same() -> None:
     with pytest.raises(OSError, match="abc"):
         await told.purge("abc")
     assert await told.after("one", 0) == (1, ["abc"])
+
+
+async def test_who_waits_when_it_stops_is_answered_with_nothing() -> None:
+    told = purges()
+    await told.purge("abc")
+    waiting = asyncio.create_task(told.after("one", 1, wait_seconds=60))
+    await asyncio.sleep(0.01)
+    await told.stop()
+    assert await asyncio.wait_for(waiting, 5) == (1, [])
