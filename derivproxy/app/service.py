@@ -199,7 +199,10 @@ async def _add(read: Reading, made: Engine, files: Sequence[Path], added: Callab
 
 
 def _on_signals(*, interrupt: bool = True) -> asyncio.Event:
-    """An event set by SIGTERM (and SIGINT). A second SIGINT ends the process as Python does."""
+    """An event set by SIGTERM (and SIGINT). A second SIGINT kills.
+
+    Nothing half-done is visible after a kill, the other processes end with this one, and the next start tidies up.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -207,7 +210,7 @@ def _on_signals(*, interrupt: bool = True) -> asyncio.Event:
         stopping.set()
         if interrupt:
             loop.remove_signal_handler(signal.SIGINT)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     loop.add_signal_handler(signal.SIGTERM, stop)
     if interrupt:

@@ -58,6 +58,27 @@ def test_a_store_that_is_lost_is_told_by_every_worker_and_none_is_unready(server
     store.with_name("lost").rename(store)
 
 
+def test_a_second_interrupt_ends_everything_at_once_and_quietly(server: Server) -> None:
+    assert server.put(large_picture(3000)).status_code == 201
+    ident = server.get("api/images").json()["images"][0]["ident"]
+    with socket.create_connection(("127.0.0.1", server.port)) as asker:
+        asker.sendall(f"GET /{ident}-2500x-lossless.avif HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        time.sleep(0.5)
+        below = server.processes()
+        server.process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(2) == -signal.SIGINT
+    assert "Traceback" not in server.log.read_text()
+    assert '"exception"' not in server.log.read_text()
+    for _ in range(100):
+        if not any(os.path.exists(f"/proc/{pid}") for pid in below):  # noqa: PTH110 - no need for a Path
+            break
+        time.sleep(0.05)
+    else:
+        raise AssertionError(f"left behind: {below}")
+
+
 def test_put_in_once_any_size_and_format_of_it_is_there(server: Server) -> None:
     answer = server.put(PHOTO, title="Deep field", tag="nasa")
     assert answer.status_code == 201
